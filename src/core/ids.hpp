@@ -1,0 +1,34 @@
+// Names for pools, slots, generations and incarnations, as types that cannot be mixed up.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <type_traits>
+
+namespace reeve::core {
+
+/// One spawn of one worker. Never reused while a daemon lives, unlike a pid. 0 means "none".
+enum class Incarnation : std::uint64_t { none = 0 };
+
+/// Counts configurations of a pool, from 1.
+enum class Generation : std::uint64_t {};
+
+/// Index of a pool in `Config::pools`.
+enum class PoolIndex : std::uint32_t {};
+
+/// Seat number in a pool, 0..N-1; stable while processes come and go.
+enum class SlotIndex : std::uint32_t {};
+
+template <typename Id>
+constexpr auto number(Id id) noexcept {
+    return static_cast<std::underlying_type_t<Id>>(id);
+}
+
+/// Where a worker sits.
+struct Seat {
+    PoolIndex pool{};
+    SlotIndex slot{};
+    friend constexpr auto operator<=>(const Seat&, const Seat&) = default;
+};
+
+}  // namespace reeve::core
