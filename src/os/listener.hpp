@@ -1,0 +1,102 @@
+// Listening sockets: opened with clear errors, measured, closed without leaving or taking anything.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "os/fd.hpp"
+#include "os/result.hpp"
+
+namespace reeve::os {
+
+/// A host name that has addresses of both families means its IPv4 one.
+struct TcpAddress {
+    std::string host;           ///< literal or name, no brackets; empty or "*" = 0.0.0.0
+    std::uint16_t port = 0;     ///< 0: the kernel picks, see Listener::port
+    bool v6only = false;        ///< for an IPv6 address
+    bool nodelay = true;        ///< TCP_NODELAY, inherited by accepted sockets
+};
+
+struct UnixPathAddress {
+    std::string path;
+    mode_t mode = 0660;
+    std::optional<uid_t> owner{};
+    std::optional<gid_t> group{};
+};
+
+struct UnixAbstractAddress {
+    std::string name;           ///< without the '@'
+};
+
+using ListenAddress = std::variant<TcpAddress, UnixPathAddress, UnixAbstractAddress>;
+
+/// The accept queue of a listening socket, in connections.
+struct AcceptQueue {
+    std::uint32_t waiting = 0;
+    std::uint32_t limit = 0;
+};
+
+/// One listening socket, non-blocking and close-on-exec. Its destructor closes it and unlinks its
+/// path if the file is still the one that it made.
+///
+/// A Unix path is opened under a flock(2) on its directory: connect to what is there; whoever
+/// answers keeps it (our error is EADDRINUSE); a socket that nobody listens on is unlinked; bind;
+/// owner and mode; listen. So of two reeves that start at once one wins, no lock file is left
+/// behind, and workers see the public name as the socket's own.
+class Listener {
+public:
+    Listener() noexcept = default;
+    Listener(Listener&&) noexcept = default;
+    Listener& operator=(Listener&&) noexcept;
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    ~Listener();
+
+    /// The failure's `what` is "listen tcp 127.0.0.1:80" or "listen unix /run/x.sock".
+    [[nodiscard]] static Outcome<Listener> open(const ListenAddress& address, int backlog);
+
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
+    /// "tcp://127.0.0.1:8000" with the real port, "unix:/path" or "unix:@name".
+    [[nodiscard]] const std::string& address() const noexcept { return address_; }
+    /// The real port; 0 for a Unix socket.
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+    /// As in "socket:[inode]" of /proc/PID/fd.
+    [[nodiscard]] ino_t inode() const noexcept { return inode_; }
+
+    /// New connections are no longer taken, for all holders of the socket; queued ones still are.
+    /// TCP: SYNs are dropped. Unix path: unlinked (if still ours). Abstract: EOPNOTSUPP.
+    [[nodiscard]] Result<void> refuse_new_connections() noexcept;
+
+    [[nodiscard]] Result<AcceptQueue> queue_length() const noexcept;
+
+    /// Unlinks the path if it is still ours, then closes. Idempotent.
+    void close() noexcept;
+    /// Closes without touching the path: it outlives this process.
+    void leave() noexcept;
+
+private:
+    enum class Kind { tcp, unix_path, unix_abstract };
+
+    void unlink_own_path() noexcept;
+    static Outcome<Listener> open_tcp(const TcpAddress& address, int backlog);
+    static Outcome<Listener> open_path(const UnixPathAddress& address, int backlog);
+    static Outcome<Listener> open_abstract(const UnixAbstractAddress& address, int backlog);
+
+    Fd fd_;
+    Fd file_;               // O_PATH on the socket file: while open, its inode number is not reused
+    std::string path_;
+    std::string address_;
+    ino_t inode_ = 0;
+    std::uint16_t port_ = 0;
+    Kind kind_ = Kind::tcp;
+};
+
+/// The inode of any socket, as in "socket:[inode]".
+[[nodiscard]] Result<ino_t> socket_inode(int fd) noexcept;
+
+}  // namespace reeve::os

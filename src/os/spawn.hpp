@@ -1,0 +1,131 @@
+// Starts a process with exactly what it was promised, and tells where it failed when it did.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "os/fd.hpp"
+#include "os/pidfd.hpp"
+#include "os/result.hpp"
+
+namespace reeve::os {
+
+/// A descriptor of ours and the number that it gets in the child. `source` is borrowed and may be
+/// close-on-exec.
+struct PassedFd {
+    int source = -1;
+    int target = -1;
+};
+
+/// Who the child runs as. See user.hpp.
+struct Credentials {
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+};
+
+/// One setrlimit(2): `resource` is RLIMIT_*.
+struct ResourceLimit {
+    int resource = 0;
+    rlim_t soft = RLIM_INFINITY;
+    rlim_t hard = RLIM_INFINITY;
+};
+
+/// Everything about one process to be. What is not set is inherited.
+///
+/// Always: stdin is /dev/null; an empty signal mask; default disposition of every signal; a process
+/// group of its own; no descriptor but 0, 1, 2 and `fds`.
+struct SpawnRequest {
+    /// argv[0] without a slash is looked up along PATH of `env` as the child's user; with one it is
+    /// relative to `cwd`.
+    std::vector<std::string> argv;
+    std::vector<std::string> env;   ///< KEY=VALUE, complete: nothing is added from our own
+    std::string pid_variable;       ///< set to the child's own pid (LISTEN_PID); empty = none
+    std::vector<PassedFd> fds;      ///< targets 3, 4, ... without gaps, in order
+    int standard_output = 1;        ///< our descriptor that becomes the child's stdout
+    int standard_error = 2;         ///< our descriptor that becomes the child's stderr
+    std::string cwd;                ///< empty = ours; entered as the child's user
+    std::optional<Credentials> credentials;
+    std::optional<mode_t> umask;
+    std::optional<int> nice;        ///< absolute
+    std::vector<ResourceLimit> limits;
+    std::vector<unsigned> cpus;     ///< affinity; empty = ours
+    int parent_death_signal = 0;    ///< when the thread that spawned it ends; 0 = none
+};
+
+/// Where on the way to the new program it failed.
+enum class SpawnStage {
+    prepare,        ///< in the parent: a request that makes no sense, or no pipe
+    clone,
+    group,
+    standard_input,
+    descriptors,
+    umask,
+    nice,
+    limits,
+    affinity,
+    groups,
+    gid,
+    uid,
+    parent_death,   ///< the parent died meanwhile (ESRCH), or prctl failed
+    cwd,
+    exec,
+};
+
+[[nodiscard]] std::string_view name(SpawnStage stage) noexcept;
+
+struct SpawnFailure {
+    SpawnStage stage = SpawnStage::prepare;
+    int error = 0;
+    std::string text;   ///< "chdir /srv/x: No such file or directory"
+    friend bool operator==(const SpawnFailure&, const SpawnFailure&) = default;
+};
+
+[[noreturn]] void throw_exception_from_error(const SpawnFailure& failure,
+                                             const boost::source_location& where);
+
+/// The child's own account of the way to exec. Its descriptor becomes readable when the outcome is
+/// known.
+class ExecReport {
+public:
+    ExecReport() noexcept = default;
+    ExecReport(Fd fd, std::string command, std::string path, std::string cwd)
+        : fd_{std::move(fd)},
+          command_{std::move(command)},
+          path_{std::move(path)},
+          cwd_{std::move(cwd)} {}
+
+    /// Borrowed: to poll for readability.
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    void close() noexcept { fd_.reset(); }
+
+    /// nullopt: not yet known. A value: the new program runs (or the child died on the way by a
+    /// signal: then its pidfd says so). A failure: the child is about to exit with 127.
+    [[nodiscard]] std::optional<boost::system::result<void, SpawnFailure>> read();
+
+private:
+    Fd fd_;
+    std::string command_;
+    std::string path_;
+    std::string cwd_;
+};
+
+struct Spawned {
+    Child child;
+    ExecReport exec;
+};
+
+/// Starts a process and returns at once: what happens in the child is told by `Spawned::exec`.
+/// Fails here only for `prepare` and `clone` (EAGAIN: too many processes; ENOMEM).
+[[nodiscard]] boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request);
+
+/// Raises this process's soft NOFILE limit to its hard one, and returns what it was: put that into
+/// `SpawnRequest::limits` so that children get it back (select(2) breaks above 1024).
+[[nodiscard]] Result<ResourceLimit> raise_nofile() noexcept;
+
+}  // namespace reeve::os
