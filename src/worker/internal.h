@@ -1,0 +1,107 @@
+/* What the files of libreeve-worker share: the worker's memory and the calls between them. */
+#ifndef REEVE_WORKER_INTERNAL_H
+#define REEVE_WORKER_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <reeve/protocol.h>
+#include <reeve/worker.h>
+
+#define REQUESTS_TRACKED 1024u
+#define PLACE_WORDS      (REQUESTS_TRACKED / 64)
+#define WORKERS_MAX      8u
+
+/* One request in flight, and the sums of all requests that ended here. The sums are written only by
+ * whoever holds the place, so a pair of begin and end costs two locked instructions and writes to
+ * no shared counter. */
+struct place {
+    _Alignas(64) _Atomic uint64_t start; /* ticks, 0 = none */
+    _Atomic uint64_t ended;
+    _Atomic uint64_t failed;
+    _Atomic uint64_t latency_sum_ns;
+    _Atomic uint64_t latency_counts[REEVE_LATENCY_BUCKETS];
+};
+
+/* Which of 64 places are taken, one bit each; alone in its cache line: each thread prefers one. */
+struct taken {
+    _Alignas(64) _Atomic uint64_t bits;
+};
+
+/* The same sums for requests that found no place. */
+struct overflow {
+    _Atomic uint64_t begun;
+    _Atomic uint64_t ended;
+    _Atomic uint64_t failed;
+    _Atomic uint64_t latency_sum_ns;
+    _Atomic uint64_t latency_counts[REEVE_LATENCY_BUCKETS];
+};
+
+struct reeve_worker {
+    int heartbeat;
+    int control;
+    unsigned flags;
+    int heartbeat_signals; /* opened for writing alone: after reeve's death a write raises SIGPIPE */
+
+    /* Control channel; touched by open, receive, ready and control. */
+    _Atomic int greeted;
+    _Atomic int welcomed;
+    _Atomic int orphaned;
+    _Atomic uint32_t welcome_flags;
+
+    unsigned sockets;
+    int socket[REEVE_SOCKETS_MAX];
+    char* socket_name[REEVE_SOCKETS_MAX];
+    int inherited; /* sockets came by LISTEN_FDS */
+
+    /* Heartbeat. */
+    _Atomic uint64_t interval_ns;
+    _Atomic uint64_t due_ns; /* coarse clock; 0 = at once */
+    uint64_t slack_ns; /* a beat may be this early: more than the coarse clock can be behind */
+    _Atomic uint32_t state;
+    atomic_flag beating; /* held while a beat is made, so that counters never seem to go back */
+    pid_t process;
+    uint32_t image;
+    uint64_t sequence;
+    _Atomic uint64_t quota;
+    _Atomic uint64_t ended; /* kept only where there is a quota */
+
+    /* Clock: ticks are the processor's time stamp where the kernel itself trusts it, else
+     * nanoseconds. */
+    int ticks_are_cycles;
+    uint64_t tick_ns_scaled; /* nanoseconds a tick, times 2^32 */
+    uint64_t last_tick;      /* of the beat before, to notice that the two clocks parted */
+    uint64_t last_ns;
+    uint64_t tick_floor; /* starts before this are from before they parted */
+
+    _Atomic uint64_t connections;
+    _Atomic uint64_t errors;
+    struct overflow overflow;
+    _Atomic uint32_t places_used; /* no place at or above this was ever taken */
+    struct taken taken[PLACE_WORDS];
+    struct place places[REQUESTS_TRACKED];
+};
+
+/* clock.c */
+uint64_t reeve_monotonic_ns(void);
+uint64_t reeve_coarse_ns(void);
+void reeve_clock_open(struct reeve_worker* worker);
+uint64_t reeve_ticks(const struct reeve_worker* worker);
+uint64_t reeve_ticks_to_ns(const struct reeve_worker* worker, uint64_t ticks);
+
+/* beat.c */
+void reeve_beat_now(struct reeve_worker* worker);
+void reeve_counters_reset(struct reeve_worker* worker);
+
+/* control.c */
+void reeve_control_send(struct reeve_worker* worker, enum reeve_message_type type);
+void reeve_greet(struct reeve_worker* worker);
+
+/* fork.c: the open workers of this process, which a forked child has to make its own. */
+int reeve_registry_add(struct reeve_worker* worker);
+void reeve_registry_remove(struct reeve_worker* worker);
+uint32_t reeve_new_image(void);
+
+#endif
