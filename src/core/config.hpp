@@ -37,17 +37,17 @@ enum class LogTarget { standard_error, standard_output };
 /// One listening socket as configured.
 struct Listen {
     enum class Kind { tcp, unix_path, unix_abstract };
-    std::string name;           ///< as the worker sees it in LISTEN_FDNAMES; unique in the pool
+    std::string name;  ///< as the worker sees it in LISTEN_FDNAMES; unique in the pool
     Kind kind = Kind::tcp;
-    std::string host;           ///< tcp: a literal address or a name; no brackets
-    std::uint16_t port = 0;     ///< tcp: 0 lets the kernel pick
-    std::string path;           ///< unix: file path, or abstract name without the '@'
+    std::string host;        ///< tcp: a literal address or a name; no brackets
+    std::uint16_t port = 0;  ///< tcp: 0 lets the kernel pick
+    std::string path;        ///< unix: file path, or abstract name without the '@'
     int backlog = 2048;
-    bool nodelay = true;        ///< TCP_NODELAY, inherited by accepted sockets
-    bool v6only = false;        ///< for tcp on an IPv6 address
-    unsigned mode = 0660;       ///< unix path: permission bits
-    std::string owner;          ///< unix path: user name or number, empty = reeve's
-    std::string group;          ///< unix path: group name or number, empty = reeve's
+    bool nodelay = true;   ///< TCP_NODELAY, inherited by accepted sockets
+    bool v6only = false;   ///< for tcp on an IPv6 address
+    unsigned mode = 0660;  ///< unix path: permission bits
+    std::string owner;     ///< unix path: user name or number, empty = reeve's
+    std::string group;     ///< unix path: group name or number, empty = reeve's
     friend bool operator==(const Listen&, const Listen&) = default;
 };
 
@@ -55,36 +55,37 @@ struct Listen {
 struct PoolPolicy {
     std::uint32_t workers = 1;
 
-    Duration timeout = std::chrono::seconds{30};            ///< silence that makes a worker hung; 0 = off
-    Duration start_timeout = std::chrono::seconds{60};      ///< for a worker that owes a Ready
+    Duration timeout = std::chrono::seconds{30};  ///< silence that makes a worker hung; 0 = off
+    Duration start_timeout = std::chrono::seconds{60};  ///< for a worker that owes a Ready
     Duration graceful_timeout = std::chrono::seconds{30};
     Duration abort_timeout = std::chrono::seconds{1};
     Duration core_timeout = std::chrono::seconds{60};
     Duration kill_grace = std::chrono::seconds{5};
-    Duration request_timeout{};                             ///< 0 = off
-    Duration slow_request{};                                ///< 0 = off
-    Duration beat_interval = std::chrono::seconds{1};       ///< already capped at timeout/3
+    Duration request_timeout{};                        ///< 0 = off
+    Duration slow_request{};                           ///< 0 = off
+    Duration beat_interval = std::chrono::seconds{1};  ///< already capped at timeout/3
     Duration stable_after = std::chrono::seconds{10};
     Duration ready_after = std::chrono::seconds{2};
     Duration ready_for = std::chrono::milliseconds{100};
     Duration backoff_min = std::chrono::milliseconds{100};
     Duration backoff_max = std::chrono::seconds{30};
-    Duration sample_interval = std::chrono::seconds{5};     ///< how often memory is looked at; used with max_memory
+    Duration sample_interval =
+        std::chrono::seconds{5};  ///< how often memory is looked at; used with max_memory
     Duration hook_timeout = std::chrono::seconds{10};
 
-    std::uint64_t max_requests = 0;                         ///< 0 = off
+    std::uint64_t max_requests = 0;  ///< 0 = off
     std::uint64_t max_requests_jitter = 0;
-    Duration max_lifetime{};                                ///< 0 = off
+    Duration max_lifetime{};  ///< 0 = off
     Duration max_lifetime_jitter{};
-    std::uint64_t max_memory_bytes = 0;                     ///< resident, of the worker's process group; 0 = off
+    std::uint64_t max_memory_bytes = 0;  ///< resident, of the worker's process group; 0 = off
     std::uint64_t max_memory_jitter_bytes = 0;
 
     std::uint32_t max_surge = 1;
     std::uint32_t max_unavailable = 0;
-    std::uint32_t max_draining = 0;                         ///< 0 = as many as workers
+    std::uint32_t max_draining = 0;  ///< 0 = as many as workers
     std::uint32_t min_ready = 1;
-    std::uint32_t start_concurrency = 0;                    ///< 0 = unbounded
-    std::uint32_t give_up_after = 3;                        ///< failed boots
+    std::uint32_t start_concurrency = 0;  ///< 0 = unbounded
+    std::uint32_t give_up_after = 3;      ///< failed boots
 
     int stop_signal = 15;
     int fast_stop_signal = 15;
@@ -94,6 +95,7 @@ struct PoolPolicy {
     Liveness liveness = Liveness::automatic;
     ReadyBy ready = ReadyBy::automatic;
     OnGiveUp on_give_up = OnGiveUp::retry;
+    bool timeout_written = false;  ///< the user asked for `timeout`, so its absence matters
     bool has_sockets = false;
     bool has_on_hang = false;
     bool has_on_degraded = false;
@@ -102,16 +104,17 @@ struct PoolPolicy {
 
 /// How one worker process is made.
 struct ProcessConfig {
-    std::vector<std::string> command;                   ///< argv; placeholders not yet replaced
-    std::map<std::string, std::string> env;             ///< added to, and winning over, the daemon's own
-    std::string env_file;                               ///< KEY=VALUE lines; read at each spawn; below `env`
+    std::vector<std::string> command;        ///< argv; placeholders not yet replaced
+    std::map<std::string, std::string> env;  ///< added to, and winning over, the daemon's own
+    std::string env_file;                    ///< KEY=VALUE lines; read at each spawn; below `env`
     std::string cwd;
-    std::string user;                                   ///< name or number; empty = unchanged
-    std::string group;                                  ///< name or number; empty = the user's own
+    std::string user;   ///< name or number; empty = unchanged
+    std::string group;  ///< name or number; empty = the user's own
     std::optional<unsigned> umask;
     std::optional<int> nice;
-    std::map<std::string, std::uint64_t> rlimits;       ///< "nofile" -> soft and hard limit; UINT64_MAX = unlimited
-    bool cpu_affinity = false;                          ///< slots spread over the CPUs, one each
+    std::map<std::string, std::uint64_t>
+        rlimits;                ///< "nofile" -> soft and hard limit; UINT64_MAX = unlimited
+    bool cpu_affinity = false;  ///< slots spread over the CPUs, one each
     Handoff handoff = Handoff::inherit;
     Orphans orphans = Orphans::stop;
     WorkerOutput output = WorkerOutput::tee;
@@ -123,9 +126,9 @@ struct PoolConfig {
     PoolPolicy policy;
     ProcessConfig process;
     std::vector<Listen> listen;
-    std::vector<std::string> on_hang;                   ///< argv, no shell; empty = none
+    std::vector<std::string> on_hang;  ///< argv, no shell; empty = none
     std::vector<std::string> on_degraded;
-    std::vector<std::string> written;                   ///< options that the user set, by key
+    std::vector<std::string> written;  ///< options that the user set, by key
     friend bool operator==(const PoolConfig&, const PoolConfig&) = default;
 };
 
@@ -133,16 +136,18 @@ struct LogConfig {
     LogFormat format = LogFormat::text;
     LogLevel level = LogLevel::info;
     LogTarget target = LogTarget::standard_error;
-    std::uint64_t buffer_bytes = 256 * 1024;            ///< what may wait for a slow reader before lines are dropped
+    std::uint64_t buffer_bytes =
+        256 * 1024;  ///< what may wait for a slow reader before lines are dropped
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
 struct Config {
-    std::string name;                                   ///< of the instance; empty = the only one
+    std::string name;  ///< of the instance; empty = the only one
     std::vector<PoolConfig> pools;
     LogConfig log;
-    Duration stop_delay{};                              ///< between TERM and the first refused connection
-    Duration queue_grace = std::chrono::seconds{5};     ///< how long queued connections may keep a stop waiting
+    Duration stop_delay{};  ///< between TERM and the first refused connection
+    Duration queue_grace =
+        std::chrono::seconds{5};  ///< how long queued connections may keep a stop waiting
     friend bool operator==(const Config&, const Config&) = default;
 };
 

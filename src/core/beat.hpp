@@ -1,0 +1,84 @@
+// Heartbeats as values, and the account that turns resetting counters of several processes into sums that only grow.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/time.hpp"
+
+namespace reeve::core {
+
+inline constexpr std::size_t latency_buckets = 15;
+
+/// What a process says of itself.
+enum class Phase : std::uint8_t { starting, serving, draining, stopping };
+
+/// Names a program image of a process in a worker's tree: pid as the writer sees it, and which exec of it.
+struct ProcessKey {
+    std::uint32_t process = 0;
+    std::uint32_t image = 0;
+    friend bool operator==(const ProcessKey&, const ProcessKey&) = default;
+};
+
+/// Counters that only grow while an image lives.
+struct Counters {
+    std::uint64_t requests = 0;
+    std::uint64_t connections = 0;
+    std::uint64_t errors = 0;
+    std::uint64_t latency_sum_ns = 0;
+    std::array<std::uint64_t, latency_buckets> latency_counts{};
+    friend bool operator==(const Counters&, const Counters&) = default;
+};
+
+/// One decoded heartbeat packet.
+struct BeatFrame {
+    ProcessKey process;
+    std::uint64_t sequence = 0;
+    Phase phase = Phase::serving;
+    std::uint32_t in_flight = 0;
+    Time sent{};
+    std::optional<Time> oldest;  ///< start of the oldest request in flight
+    Counters counters;
+};
+
+/// The newest beat of one process of a worker, and when it counts as silent.
+struct BeatStream {
+    ProcessKey process;
+    Time last_sign{};
+    Phase phase = Phase::starting;
+    std::uint32_t in_flight = 0;
+    std::optional<Time> oldest;
+    Counters counters;
+    std::uint64_t sequence = 0;
+    bool forgiven = false;   ///< the lateness of reeve was credited once since the last beat
+    bool looked_at = false;  ///< examined since the last beat, for being two beats late
+};
+
+/// Sums over the processes of one worker; hostile counters reset, they never make a sum go down.
+class BeatAccount {
+public:
+    enum class Outcome { counted, stale, crowded };
+
+    /// Adds one frame. `stale`: older than one already seen of that image. `crowded`: no room for another process.
+    Outcome add(const BeatFrame& frame, Time now);
+
+    /// Forgets a process that ended or became another program; its counters stay in the sums.
+    void drop(const ProcessKey& process);
+    void drop_all();
+
+    const Counters& totals() const noexcept { return totals_; }
+    std::uint32_t in_flight() const noexcept;
+    std::optional<Time> oldest() const noexcept;
+    bool empty() const noexcept { return streams_.empty(); }
+    std::vector<BeatStream>& streams() noexcept { return streams_; }
+    const std::vector<BeatStream>& streams() const noexcept { return streams_; }
+    BeatStream* find(const ProcessKey& process) noexcept;
+
+private:
+    std::vector<BeatStream> streams_;
+    Counters totals_;
+};
+
+}  // namespace reeve::core

@@ -1,0 +1,118 @@
+// Facts that the shell reports to the core. Each names the incarnation that it is about; past tense.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "core/beat.hpp"
+#include "core/exit_status.hpp"
+#include "core/ids.hpp"
+#include "core/time.hpp"
+
+namespace reeve::core {
+
+/// How a stop is done; a later one only ever escalates.
+enum class StopMode : std::uint8_t { graceful, fast, immediate };
+
+/// An operator or the system wants reeve to leave.
+struct StopRequested {
+    StopMode mode = StopMode::graceful;
+};
+
+/// Nothing waits in any accept queue any more (asked for by RefuseConnections).
+struct QueuesEmpty {};
+
+/// A heartbeat packet of a worker was read.
+struct Beat {
+    Incarnation incarnation{};
+    BeatFrame frame;
+};
+
+/// Nobody holds the worker's heartbeat pipe any more.
+struct BeatsEnded {
+    Incarnation incarnation{};
+};
+
+/// The worker sent what is no message: on which channel, and how often since the last report.
+struct Garbage {
+    enum class Channel : std::uint8_t { heartbeat, control };
+    Incarnation incarnation{};
+    Channel channel = Channel::heartbeat;
+    std::uint64_t count = 1;
+};
+
+/// What is known of a death, besides its status.
+struct Exited {
+    Incarnation incarnation{};
+    ExitStatus status;
+    bool oom_killed = false;  ///< the cgroup's count of OOM kills rose
+    Duration cpu_time{};      ///< user and system
+    std::uint64_t max_resident_bytes = 0;
+};
+
+/// The program was executed; from here on the process is the worker's own.
+struct Spawned {
+    Incarnation incarnation{};
+};
+
+/// The process could not be made, or could not become the program. No process is left.
+struct SpawnFailed {
+    Incarnation incarnation{};
+    std::string reason;  ///< stage and system error, for people
+};
+
+/// The worker opened the conversation on its control channel.
+struct Greeted {
+    Incarnation incarnation{};
+    bool drains = false;  ///< it acts on Drain, so needs no stop signal
+};
+
+/// The worker said that it is ready.
+struct SaidReady {
+    Incarnation incarnation{};
+};
+
+/// Answer to Probe: what the kernel shows of a booting worker.
+struct Probed {
+    enum class View : std::uint8_t { accepting, quiet, busy };
+    Incarnation incarnation{};
+    View view = View::busy;
+};
+
+/// Answer to Examine: what became of a process that is silent.
+struct Examined {
+    enum class Finding : std::uint8_t { alive, gone, other_image, dumping_core };
+    Incarnation incarnation{};
+    ProcessKey process;
+    Finding finding = Finding::alive;
+};
+
+/// Answer to Sample: what the worker's process group uses.
+struct Sampled {
+    Incarnation incarnation{};
+    std::uint64_t resident_bytes = 0;
+};
+
+/// The on_hang hook of a hung worker ended, in whatever way.
+struct HookEnded {
+    Incarnation incarnation{};
+};
+
+/// Somebody asks for a planned replacement of one worker.
+struct RotationRequested {
+    Seat seat;
+};
+
+/// The one timer fired.
+struct Tick {};
+
+using Event = std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage, Exited, Spawned,
+                           SpawnFailed, Greeted, SaidReady, Probed, Examined, Sampled, HookEnded,
+                           RotationRequested, Tick>;
+
+/// Position of an event among those of one turn: signs of life count before anybody is declared dead, an exit annuls a
+/// Ready of the same incarnation, and nobody is respawned while a stop waits.
+int rank(const Event& event) noexcept;
+
+}  // namespace reeve::core

@@ -1,0 +1,34 @@
+// The fixed bounds of the core, next to each other.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/time.hpp"
+
+namespace reeve::core {
+
+/// Processes of one worker that may beat on its pipe; further ones are counted and not followed.
+inline constexpr std::size_t beat_streams_max = 16;
+
+/// Processes of one slot that may be on their way out before a failing worker has to be gone to be replaced.
+inline constexpr std::size_t leaving_per_slot_max = 4;
+
+/// Packets a second on one heartbeat pipe above which its writer is a flooder.
+inline constexpr std::uint32_t beat_packets_per_second_max = 200;
+
+/// reeve's own absence below this is not held in the workers' favour.
+inline constexpr Duration lateness_tolerated = std::chrono::milliseconds{100};
+
+/// A worker that ends by itself with code 0 after serving this long has not failed.
+inline constexpr Duration clean_exit_after = std::chrono::seconds{1};
+
+/// How long an examination may stay unanswered before the silence counts as confirmed.
+inline constexpr Duration examine_timeout = std::chrono::milliseconds{250};
+
+/// Bounds of the interval between two looks at a booting worker.
+inline constexpr Duration probe_interval_min = std::chrono::milliseconds{5};
+inline constexpr Duration probe_interval_max = std::chrono::milliseconds{250};
+
+}  // namespace reeve::core

@@ -1,0 +1,290 @@
+// Reconciliation of a pool: lost workers first, then starts, then planned replacements, then the verdict on its health.
+#include "core/pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/limits.hpp"
+
+namespace reeve::core {
+namespace {
+
+SlotIndex slot_index(std::size_t index) noexcept {
+    return SlotIndex{static_cast<std::uint32_t>(index)};
+}
+
+void sooner(std::optional<Time>& first, std::optional<Time> other) {
+    if (other && (!first || *other < *first)) first = other;
+}
+
+template <typename Visit>
+void for_each_worker(const Slot& slot, Visit&& visit) {
+    visit(slot.current);
+    if (slot.successor) visit(*slot.successor);
+    for (const Worker& worker : slot.leaving) visit(worker);
+}
+
+template <typename Visit>
+void for_each_worker(Slot& slot, Visit&& visit) {
+    visit(slot.current);
+    if (slot.successor) visit(*slot.successor);
+    for (Worker& worker : slot.leaving) visit(worker);
+}
+
+}  // namespace
+
+Pool::Pool(const PoolConfig& config, PoolIndex index, std::uint64_t seed)
+    : policy_(config.policy),
+      name_(config.name),
+      index_(index),
+      seed_(seed),
+      slots_(config.policy.workers) {}
+
+Context Pool::context(SlotIndex slot, Time now, Output& out) const {
+    return Context{policy_, Seat{index_, slot}, seed_, now, out};
+}
+
+Worker* Pool::find(Incarnation incarnation, SlotIndex& slot) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        Worker* found = nullptr;
+        for_each_worker(slots_[i], [&](Worker& worker) {
+            if (worker.incarnation() == incarnation && has_process(worker.state())) found = &worker;
+        });
+        if (found != nullptr) {
+            slot = slot_index(i);
+            return found;
+        }
+    }
+    return nullptr;
+}
+
+void Pool::on_time(Time now, Output& out) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        for_each_worker(slots_[i], [&](Worker& worker) {
+            const auto due = worker.deadline(policy_);
+            if (due && now >= *due) worker.on_time(context(slot_index(i), now, out));
+        });
+    }
+}
+
+void Pool::forgive(Duration late, Time now) {
+    for (Slot& slot : slots_) {
+        for_each_worker(slot, [&](Worker& worker) { worker.forgive(late, now); });
+    }
+}
+
+void Pool::request_rotation(SlotIndex slot, Time now, Output& out) {
+    const auto index = number(slot);
+    if (index >= slots_.size()) return;
+    slots_[index].current.mark_due(context(slot, now, out), Reason::requested, 0, 0);
+}
+
+void Pool::stop(StopMode mode, Time now, Output& out) {
+    frozen_ = true;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        const Context here = context(slot_index(i), now, out);
+        for_each_worker(slots_[i], [&](Worker& worker) { worker.stop(here, mode); });
+    }
+}
+
+void Pool::freeze(Time now, Output& out) {
+    frozen_ = true;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        const Context here = context(slot_index(i), now, out);
+        for_each_worker(slots_[i], [&](Worker& worker) { worker.disown(here); });
+    }
+}
+
+void Pool::reconcile(Time now, Registry& registry, Output& out) {
+    if (!began_) began_ = now;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        Slot& slot = slots_[i];
+        if (!frozen_) {
+            replace_lost(slot, slot_index(i), now, out);
+            promote(slot, slot_index(i), now, out);
+            replace_failing(slot, slot_index(i), now, out);
+        }
+        std::erase_if(slot.leaving,
+                      [](const Worker& worker) { return !has_process(worker.state()); });
+    }
+    if (!frozen_) {
+        start_waiting(now, registry, out);
+        roll(now, registry, out);
+        say_not_enforced(now, out);
+    }
+    judge(now, out);
+}
+
+/// A successor takes over at once from a worker that is gone; one that failed for good is given up for a while.
+void Pool::replace_lost(Slot& slot, SlotIndex index, Time now, Output& out) {
+    if (!slot.successor) return;
+    if (slot.successor->state() == State::failed) {
+        slot.successor.reset();
+        slot.no_roll_before = now + policy_.backoff_max;
+        return;
+    }
+    const bool lost = !has_process(slot.current.state());
+    if (!lost || slot.current.state() == State::failed) return;
+    (void)index;
+    (void)out;
+    slot.current = std::move(*slot.successor);
+    slot.successor.reset();
+}
+
+/// The old worker goes only when its successor has stayed alive for a moment after Ready.
+void Pool::promote(Slot& slot, SlotIndex index, Time now, Output& out) {
+    if (!slot.successor || slot.successor->state() != State::serving) return;
+    if (now - slot.successor->ready_at() < policy_.ready_for) return;
+    out.records.push_back(Rotation{About{Seat{index_, index}, slot.current.incarnation()},
+                                   slot.successor->incarnation(), slot.roll_reason,
+                                   now - slot.successor->started_at()});
+    slot.current.retire(context(index, now, out), slot.roll_reason);
+    slot.leaving.push_back(std::move(slot.current));
+    slot.current = std::move(*slot.successor);
+    slot.successor.reset();
+}
+
+/// A worker that is being aborted is of no use any more: its successor need not wait for its last breath.
+void Pool::replace_failing(Slot& slot, SlotIndex index, Time now, Output& out) {
+    if (!slot.current.is_failing()) return;
+    if (!slot.successor && surge_used() >= policy_.max_surge) return;
+    if (slot.leaving.size() >= leaving_per_slot_max) return;
+    const Context here = context(index, now, out);
+    slot.current.disown(here);
+    Worker next =
+        slot.successor ? std::move(*slot.successor) : Worker::in_place_of(here, slot.current);
+    slot.successor.reset();
+    slot.leaving.push_back(std::exchange(slot.current, std::move(next)));
+}
+
+bool Pool::may_start() const noexcept {
+    return policy_.start_concurrency == 0 || starting() < policy_.start_concurrency;
+}
+
+void Pool::start_waiting(Time now, Registry& registry, Output& out) {
+    for (std::size_t i = 0; i < slots_.size() && may_start(); ++i) {
+        Slot& slot = slots_[i];
+        const Context here = context(slot_index(i), now, out);
+        if (slot.current.state() == State::down) {
+            const Reason why =
+                slot.current.reason() == Reason::none ? Reason::start : slot.current.reason();
+            slot.current.start(here, registry.make_incarnation(index_), generation_, why);
+        }
+        if (slot.successor && slot.successor->state() == State::down && may_start()) {
+            slot.successor->start(here, registry.make_incarnation(index_), generation_,
+                                  slot.roll_reason);
+        }
+    }
+}
+
+/// Begins planned replacements, the one that has waited longest first.
+void Pool::roll(Time now, Registry& registry, Output& out) {
+    std::vector<std::size_t> due;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        const Slot& slot = slots_[i];
+        if (slot.current.state() != State::serving || !slot.current.due_since() || slot.successor)
+            continue;
+        if (slot.no_roll_before && now < *slot.no_roll_before) continue;
+        due.push_back(i);
+    }
+    std::stable_sort(due.begin(), due.end(), [&](std::size_t a, std::size_t b) {
+        return *slots_[a].current.due_since() < *slots_[b].current.due_since();
+    });
+    for (const std::size_t i : due) {
+        if (!begin_roll(slot_index(i), now, registry, out)) return;
+    }
+    if (due.empty()) waiting_said_ = false;
+}
+
+bool Pool::begin_roll(SlotIndex index, Time now, Registry& registry, Output& out) {
+    Slot& slot = slots_[number(index)];
+    const std::uint32_t leaving = draining();
+    if (leaving + surge_used() >= max_draining() && leaving != 0) {
+        if (!waiting_said_) out.records.push_back(RollWait{index_, leaving, max_draining()});
+        waiting_said_ = true;
+        return false;
+    }
+    const Context here = context(index, now, out);
+    const Reason reason = slot.current.due_reason();
+    const About about{here.seat, slot.current.incarnation()};
+    if (surge_used() < policy_.max_surge) {
+        if (!may_start()) return false;
+        slot.roll_reason = reason;
+        slot.successor.emplace();
+        const Incarnation next = registry.make_incarnation(index_);
+        out.records.push_back(RotationStart{about, next, reason});
+        slot.successor->start(here, next, generation_, reason);
+    } else if (ready() + policy_.max_unavailable > policy_.workers) {
+        out.records.push_back(RotationStart{about, Incarnation::none, reason});
+        slot.current.vacate(here, reason);
+    } else {
+        return false;
+    }
+    waiting_said_ = false;
+    return true;
+}
+
+/// Says what the pool has become: ready, degraded, recovered, given up.
+void Pool::judge(Time now, Output& out) {
+    const std::uint32_t up = ready();
+    if (up > 0) ever_ready_ = true;
+    if (frozen_) return;
+    if (!available_said_ && up >= std::min(policy_.min_ready, policy_.workers)) {
+        available_said_ = true;
+        if (up < policy_.workers)
+            out.records.push_back(PoolReady{index_, up, wanted(), now - *began_, false});
+    }
+    if (!complete_said_ && up == policy_.workers) {
+        complete_said_ = true;
+        out.records.push_back(PoolReady{index_, up, wanted(), now - *began_, true});
+    }
+    const std::uint32_t bad = failing();
+    if (!ever_ready_ && !gave_up_) {
+        std::uint32_t failures = 0;
+        for (const Slot& slot : slots_) failures += slot.current.failures();
+        const bool fatal = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
+            return slot.current.state() == State::failed;
+        });
+        if (failures >= policy_.give_up_after || fatal) gave_up_ = true;
+    }
+    const bool broken = bad > 0 || (gave_up_ && !ever_ready_);
+    if (broken && !degraded_) {
+        degraded_ = true;
+        out.records.push_back(PoolDegraded{index_, up, wanted(), std::max(bad, 1U)});
+        if (policy_.has_on_degraded)
+            out.actions.push_back(RunDegradedHook{index_, policy_.hook_timeout});
+    } else if (degraded_ && !broken && up == wanted()) {
+        degraded_ = false;
+        out.records.push_back(PoolRecovered{index_, up, wanted()});
+    }
+}
+
+std::optional<Time> Pool::enforcement_check() const {
+    if (enforcement_said_ || frozen_) return std::nullopt;
+    const bool asked = (policy_.timeout_written && policy_.timeout > Duration::zero()) ||
+                       policy_.max_requests != 0 || policy_.request_timeout > Duration::zero() ||
+                       policy_.slow_request > Duration::zero();
+    if (!asked) return std::nullopt;
+    std::optional<Time> first;
+    for (const Slot& slot : slots_) {
+        if (slot.current.state() != State::serving || slot.current.has_beaten()) continue;
+        sooner(first, slot.current.ready_at() + policy_.beat_interval * 3);
+    }
+    return first;
+}
+
+/// A limit that nobody can enforce is said once, not silently ignored.
+void Pool::say_not_enforced(Time now, Output& out) {
+    const auto due = enforcement_check();
+    if (!due || now < *due) return;
+    enforcement_said_ = true;
+    const auto say = [&](bool asked, std::string_view setting) {
+        if (asked) out.records.push_back(NotEnforced{index_, setting});
+    };
+    say(policy_.timeout_written && policy_.timeout > Duration::zero(), "timeout");
+    say(policy_.max_requests != 0, "max_requests");
+    say(policy_.request_timeout > Duration::zero(), "request_timeout");
+    say(policy_.slow_request > Duration::zero(), "slow_request");
+}
+
+}  // namespace reeve::core

@@ -1,0 +1,102 @@
+// What a pool looks like from outside: counts, and when it wants to be woken.
+#include <algorithm>
+
+#include "core/pool.hpp"
+
+namespace reeve::core {
+namespace {
+
+void sooner(std::optional<Time>& first, std::optional<Time> other) {
+    if (other && (!first || *other < *first)) first = other;
+}
+
+template <typename Test>
+std::uint32_t count_workers(const std::vector<Slot>& slots, Test&& test) {
+    std::uint32_t count = 0;
+    for (const Slot& slot : slots) {
+        if (test(slot.current)) ++count;
+        if (slot.successor && test(*slot.successor)) ++count;
+        for (const Worker& worker : slot.leaving) {
+            if (test(worker)) ++count;
+        }
+    }
+    return count;
+}
+
+}  // namespace
+
+std::uint32_t Pool::ready() const noexcept {
+    return static_cast<std::uint32_t>(
+        std::count_if(slots_.begin(), slots_.end(),
+                      [](const Slot& slot) { return slot.current.state() == State::serving; }));
+}
+
+std::uint32_t Pool::processes() const noexcept {
+    return count_workers(slots_, [](const Worker& worker) { return has_process(worker.state()); });
+}
+
+std::uint32_t Pool::starting() const noexcept {
+    return count_workers(slots_,
+                         [](const Worker& worker) { return worker.state() == State::starting; });
+}
+
+/// Processes beyond the slots that do not drain: successors, and failing workers that were replaced already.
+std::uint32_t Pool::surge_used() const noexcept {
+    std::uint32_t used = 0;
+    for (const Slot& slot : slots_) {
+        if (slot.successor) ++used;
+        for (const Worker& worker : slot.leaving) {
+            if (worker.state() == State::hung || worker.state() == State::aborting) ++used;
+        }
+    }
+    return used;
+}
+
+std::uint32_t Pool::draining() const noexcept {
+    std::uint32_t count = 0;
+    for (const Slot& slot : slots_) {
+        for (const Worker& worker : slot.leaving) {
+            if (worker.state() == State::draining || worker.state() == State::killing) ++count;
+        }
+    }
+    return count;
+}
+
+std::uint32_t Pool::failing() const noexcept {
+    return static_cast<std::uint32_t>(
+        std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+            return slot.current.state() == State::failed ||
+                   slot.current.failures() >= policy_.give_up_after;
+        }));
+}
+
+std::uint32_t Pool::max_draining() const noexcept {
+    return policy_.max_draining == 0 ? policy_.workers : policy_.max_draining;
+}
+
+bool Pool::is_down() const noexcept { return ready() == 0 && failing() == wanted(); }
+
+Duration Pool::longest_leave() const noexcept {
+    return processes() == 0 ? Duration::zero() : policy_.graceful_timeout;
+}
+
+std::optional<Time> Pool::next_deadline() const {
+    std::optional<Time> first = enforcement_check();
+    for (const Slot& slot : slots_) {
+        sooner(first, slot.current.deadline(policy_));
+        if (slot.successor) {
+            sooner(first, slot.successor->deadline(policy_));
+            if (!frozen_ && slot.successor->state() == State::serving) {
+                sooner(first, slot.successor->ready_at() + policy_.ready_for);
+            }
+        }
+        for (const Worker& worker : slot.leaving) sooner(first, worker.deadline(policy_));
+        if (!frozen_ && slot.no_roll_before && slot.current.due_since() && !slot.successor &&
+            slot.current.state() == State::serving) {
+            sooner(first, slot.no_roll_before);
+        }
+    }
+    return first;
+}
+
+}  // namespace reeve::core

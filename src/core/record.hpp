@@ -1,0 +1,277 @@
+// What happened, as nouns: log line, counter and event stream are renderings of the same record.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "core/event.hpp"
+#include "core/exit_status.hpp"
+#include "core/ids.hpp"
+#include "core/time.hpp"
+
+namespace reeve::core {
+
+/// States of the worker machine; see worker.hpp.
+enum class State : std::uint8_t {
+    down,
+    starting,
+    serving,
+    hung,
+    draining,
+    aborting,
+    killing,
+    backoff,
+    failed
+};
+
+/// Why a process is started or ended.
+enum class Reason : std::uint8_t {
+    none,
+    start,            ///< the pool wants it
+    crash,            ///< it ended without being asked
+    boot_failure,     ///< it could not be started
+    start_timeout,    ///< it owed a Ready
+    hang,             ///< silence
+    request_timeout,  ///< one request took too long
+    requests,         ///< quotas
+    lifetime,
+    memory,
+    flood,      ///< it floods its heartbeat pipe
+    own_drain,  ///< it said that it is leaving
+    requested,  ///< somebody asked for its replacement
+    core_dump,  ///< it is writing a core dump
+    stop        ///< reeve is leaving
+};
+
+/// What showed that a worker is ready.
+enum class ReadySign : std::uint8_t { word, kernel, time };
+
+std::string_view name(State state) noexcept;
+std::string_view name(Reason reason) noexcept;
+std::string_view name(ReadySign by) noexcept;
+std::string_view name(StopMode mode) noexcept;
+
+/// What most records are about.
+struct About {
+    Seat seat;
+    Incarnation incarnation{};
+};
+
+/// A worker changed its state; `ready` and `wanted` are the pool's counts after it.
+struct Transition {
+    About about;
+    State from{};
+    State to{};
+    Reason reason{};
+    std::uint32_t ready = 0;
+    std::uint32_t wanted = 0;
+};
+
+struct WorkerStarted {
+    About about;
+    Reason reason{};
+    Generation generation{};
+    Duration took{};  ///< Spawn to exec
+};
+
+struct WorkerReady {
+    About about;
+    ReadySign by{};
+    Duration took{};  ///< Spawn to ready
+};
+
+/// A process ended, by itself or not; `reason` is none where nobody asked it to.
+struct WorkerDied {
+    About about;
+    ExitStatus status;
+    Reason reason{};
+    int signal_sent = 0;  ///< the last signal that reeve sent to it, 0 = none
+    bool told_to_drain = false;
+    bool oom_killed = false;
+    bool was_ready = false;
+    Duration uptime{};
+    std::uint64_t requests = 0;
+    std::uint32_t in_flight = 0;  ///< as it said last
+    Duration cpu_time{};
+    std::uint64_t max_resident_bytes = 0;
+};
+
+struct SpawnFailure {
+    About about;
+    std::string reason;
+};
+
+/// The next start waits: `failures` deaths in a row before the worker was stable.
+struct Backoff {
+    Seat seat;
+    std::uint32_t failures = 0;
+    Duration delay{};
+};
+
+/// The worker ended with a code that is declared fatal: it stays down.
+struct SlotFailed {
+    About about;
+    int exit_code = 0;
+};
+
+struct StartTimeout {
+    About about;
+    Duration limit{};
+};
+
+struct Hang {
+    About about;
+    std::uint32_t process = 0;  ///< the silent one as it calls itself; 0 = never beat
+    Duration silence{};
+    Duration limit{};
+    std::uint64_t requests = 0;
+    std::uint32_t in_flight = 0;
+    Duration oldest{};  ///< age of its oldest request in flight, 0 = none
+};
+
+struct SlowRequest {
+    About about;
+    Duration age{};
+    Duration limit{};
+};
+
+struct RequestTimeout {
+    About about;
+    Duration age{};
+    Duration limit{};
+};
+
+/// The worker is writing a core dump; it gets `patience` for it.
+struct CoreDump {
+    About about;
+    Duration patience{};
+};
+
+/// The time of a phase of ending is over: SIGKILL goes to the whole tree.
+struct Kill {
+    About about;
+    Reason reason{};
+    Duration waited{};
+};
+
+/// SIGKILL was sent and the process is still there.
+struct KillOverdue {
+    About about;
+    Duration waited{};
+};
+
+/// A worker is due for replacement; `value` and `limit` in the quota's own unit (requests, nanoseconds, bytes).
+struct RotationDue {
+    About about;
+    Reason reason{};
+    std::uint64_t value = 0;
+    std::uint64_t limit = 0;
+};
+
+struct RotationStart {
+    About about;  ///< the old one
+    Incarnation successor{};
+    Reason reason{};
+};
+
+struct Rotation {
+    About about;  ///< the old one
+    Incarnation successor{};
+    Reason reason{};
+    Duration took{};  ///< from the start of the successor
+};
+
+/// Replacements wait because `draining` old workers are still leaving.
+struct RollWait {
+    PoolIndex pool{};
+    std::uint32_t draining = 0;
+    std::uint32_t limit = 0;
+};
+
+/// For the first time `min_ready` workers are ready (complete: all of them).
+struct PoolReady {
+    PoolIndex pool{};
+    std::uint32_t ready = 0;
+    std::uint32_t wanted = 0;
+    Duration took{};
+    bool complete = false;
+};
+
+struct PoolDegraded {
+    PoolIndex pool{};
+    std::uint32_t ready = 0;
+    std::uint32_t wanted = 0;
+    std::uint32_t failing = 0;  ///< slots that fail again and again
+};
+
+struct PoolRecovered {
+    PoolIndex pool{};
+    std::uint32_t ready = 0;
+    std::uint32_t wanted = 0;
+};
+
+/// The pool cannot be brought up; `leaving`: reeve ends for it.
+struct PoolGaveUp {
+    PoolIndex pool{};
+    std::uint32_t failures = 0;
+    bool leaving = false;
+};
+
+struct GarbageReceived {
+    About about;
+    Garbage::Channel channel{};
+    std::uint64_t count = 0;
+};
+
+struct Flood {
+    About about;
+    std::uint32_t packets = 0;  ///< in the last second
+};
+
+/// More processes of one worker beat than are followed.
+struct StreamsCrowded {
+    About about;
+    std::uint32_t limit = 0;
+};
+
+/// reeve itself was away: silence deadlines move by this much.
+struct Lateness {
+    Duration late{};
+};
+
+/// A limit of the pool has no source: nobody can enforce it.
+struct NotEnforced {
+    PoolIndex pool{};
+    std::string_view setting;
+};
+
+struct StopStart {
+    StopMode mode{};
+    std::uint32_t workers = 0;  ///< processes to end
+    Duration deadline{};        ///< at the latest, from now, until SIGKILL
+};
+
+/// The accept queues did not run empty in time.
+struct QueueGraceOver {
+    Duration waited{};
+};
+
+struct Stopped {
+    int exit_code = 0;
+    Duration took{};
+    std::uint32_t killed = 0;  ///< processes that had to be killed
+};
+
+using Record =
+    std::variant<Transition, WorkerStarted, WorkerReady, WorkerDied, SpawnFailure, Backoff,
+                 SlotFailed, StartTimeout, Hang, SlowRequest, RequestTimeout, CoreDump, Kill,
+                 KillOverdue, RotationDue, RotationStart, Rotation, RollWait, PoolReady,
+                 PoolDegraded, PoolRecovered, PoolGaveUp, GarbageReceived, Flood, StreamsCrowded,
+                 Lateness, NotEnforced, StopStart, QueueGraceOver, Stopped>;
+
+/// The record's name in logs, metrics and the event stream: snake_case, stable.
+std::string_view name(const Record& record) noexcept;
+
+}  // namespace reeve::core

@@ -1,0 +1,226 @@
+// One turn: sort the facts by meaning, apply each to the worker it is about, then bring actual to desired.
+#include "core/supervisor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/limits.hpp"
+
+namespace reeve::core {
+namespace {
+
+struct RankOf {
+    int operator()(const StopRequested&) const noexcept { return 0; }
+    int operator()(const QueuesEmpty&) const noexcept { return 0; }
+    int operator()(const Beat&) const noexcept { return 1; }
+    int operator()(const BeatsEnded&) const noexcept { return 1; }
+    int operator()(const Garbage&) const noexcept { return 1; }
+    int operator()(const Spawned&) const noexcept { return 2; }
+    int operator()(const SpawnFailed&) const noexcept { return 2; }
+    int operator()(const Exited&) const noexcept { return 3; }
+    int operator()(const Greeted&) const noexcept { return 4; }
+    int operator()(const SaidReady&) const noexcept { return 4; }
+    int operator()(const Probed&) const noexcept { return 4; }
+    int operator()(const Examined&) const noexcept { return 5; }
+    int operator()(const Sampled&) const noexcept { return 5; }
+    int operator()(const HookEnded&) const noexcept { return 5; }
+    int operator()(const RotationRequested&) const noexcept { return 6; }
+    int operator()(const Tick&) const noexcept { return 7; }
+};
+
+}  // namespace
+
+int rank(const Event& event) noexcept { return std::visit(RankOf{}, event); }
+
+/// Leads each event to whom it is about.
+struct Supervisor::Apply final : Registry {
+    Supervisor& self;
+    Time now;
+    Output& out;
+
+    Apply(Supervisor& supervisor, Time at, Output& output)
+        : self(supervisor), now(at), out(output) {}
+
+    Incarnation make_incarnation(PoolIndex pool) override {
+        const std::uint64_t next = ++self.last_incarnation_;
+        self.homes_.emplace(next, pool);
+        return Incarnation{next};
+    }
+
+    void operator()(const StopRequested& event) { self.stop(event.mode, now, out); }
+    void operator()(const QueuesEmpty&) {
+        if (self.phase_ == StopPhase::emptying) self.end_workers(now, out);
+    }
+    void operator()(const RotationRequested& event) {
+        if (number(event.seat.pool) < self.pools_.size()) {
+            self.pools_[number(event.seat.pool)].request_rotation(event.seat.slot, now, out);
+        }
+    }
+    void operator()(const Tick&) {
+        for (Pool& pool : self.pools_) pool.on_time(now, out);
+        self.continue_stop(now, out);
+    }
+
+    template <typename WorkerEvent>
+    void operator()(const WorkerEvent& event) {
+        const auto home = self.homes_.find(number(event.incarnation));
+        SlotIndex slot{};
+        Pool* pool = home == self.homes_.end() ? nullptr : &self.pools_[number(home->second)];
+        Worker* worker = pool == nullptr ? nullptr : pool->find(event.incarnation, slot);
+        if (worker == nullptr) {
+            ++self.stale_events_;
+            return;
+        }
+        worker->on(pool->context(slot, now, out), event);
+        if (!has_process(worker->state())) self.homes_.erase(home);
+    }
+};
+
+Supervisor::Supervisor(const Config& config, std::uint64_t seed)
+    : stop_delay_(config.stop_delay), queue_grace_(config.queue_grace), seed_(seed) {
+    pools_.reserve(config.pools.size());
+    for (std::size_t i = 0; i < config.pools.size(); ++i) {
+        pools_.emplace_back(config.pools[i], PoolIndex{static_cast<std::uint32_t>(i)}, seed);
+    }
+}
+
+Output Supervisor::turn(std::vector<Event> events, Time now) {
+    Output out;
+    const auto due = next_deadline();
+    const Duration late = due && now > *due ? now - *due : Duration::zero();
+    std::stable_sort(events.begin(), events.end(),
+                     [](const Event& a, const Event& b) { return rank(a) < rank(b); });
+
+    Apply apply{*this, now, out};
+    bool forgiven = late <= lateness_tolerated;
+    for (const Event& event : events) {
+        // Signs of life that waited count first; what is left after them is held against reeve, not the workers.
+        if (!forgiven && rank(event) > rank(Beat{})) {
+            forgiven = true;
+            forgive_lateness(late, now, out);
+        }
+        std::visit(apply, event);
+    }
+    if (!forgiven) forgive_lateness(late, now, out);
+    if (phase_ != StopPhase::left) {
+        for (Pool& pool : pools_) pool.reconcile(now, apply, out);
+        give_up_if_hopeless(now, out);
+        leave_when_empty(now, out);
+    }
+    for (Record& record : out.records) {
+        if (std::holds_alternative<Kill>(record)) ++killed_;
+        if (auto* transition = std::get_if<Transition>(&record)) {
+            const Pool& pool = pools_[number(transition->about.seat.pool)];
+            transition->ready = pool.ready();
+            transition->wanted = pool.wanted();
+        }
+    }
+    return out;
+}
+
+void Supervisor::forgive_lateness(Duration late, Time now, Output& out) {
+    out.records.push_back(Lateness{late});
+    for (Pool& pool : pools_) pool.forgive(late, now);
+}
+
+bool Supervisor::has_serving_sockets() const {
+    return std::any_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
+        return pool.policy().has_sockets && pool.ready() > 0;
+    });
+}
+
+std::uint32_t Supervisor::processes() const {
+    std::uint32_t count = 0;
+    for (const Pool& pool : pools_) count += pool.processes();
+    return count;
+}
+
+/// A second request hurries the first; a stop never relaxes.
+void Supervisor::stop(StopMode mode, Time now, Output& out) {
+    if (phase_ == StopPhase::left) return;
+    const bool first = phase_ == StopPhase::running;
+    if (!first) {
+        const auto next = static_cast<StopMode>(
+            std::min(static_cast<int>(mode_) + 1, static_cast<int>(StopMode::immediate)));
+        mode = std::max(mode, next);
+    } else {
+        stop_began_ = now;
+    }
+    mode_ = mode;
+    Duration deadline = mode == StopMode::graceful ? stop_delay_ : Duration::zero();
+    if (mode == StopMode::graceful && has_serving_sockets()) deadline += queue_grace_;
+    Duration leave{};
+    for (const Pool& pool : pools_) {
+        leave = std::max(
+            leave, mode == StopMode::graceful ? pool.longest_leave() : pool.policy().kill_grace);
+    }
+    if (mode == StopMode::immediate) leave = Duration::zero();
+    out.records.push_back(StopStart{mode, processes(), deadline + leave});
+    for (Pool& pool : pools_) pool.freeze(now, out);
+
+    if (mode != StopMode::graceful) return end_workers(now, out);
+    phase_ = StopPhase::delaying;
+    phase_deadline_ = now + stop_delay_;
+    continue_stop(now, out);
+}
+
+void Supervisor::continue_stop(Time now, Output& out) {
+    if (phase_ == StopPhase::delaying && now >= phase_deadline_) {
+        if (!has_serving_sockets()) return end_workers(now, out);
+        phase_ = StopPhase::emptying;
+        phase_deadline_ = now + queue_grace_;
+        out.actions.push_back(RefuseConnections{});
+    }
+    if (phase_ == StopPhase::emptying && now >= phase_deadline_) {
+        if (queue_grace_ > Duration::zero()) out.records.push_back(QueueGraceOver{queue_grace_});
+        end_workers(now, out);
+    }
+}
+
+void Supervisor::end_workers(Time now, Output& out) {
+    if (phase_ == StopPhase::running || phase_ == StopPhase::delaying) {
+        out.actions.push_back(RefuseConnections{});
+    }
+    phase_ = StopPhase::ending;
+    for (Pool& pool : pools_) pool.stop(mode_, now, out);
+}
+
+/// A typo in a command must not look alive: reeve ends while no pool has ever been ready and all have given up.
+void Supervisor::give_up_if_hopeless(Time now, Output& out) {
+    if (phase_ != StopPhase::running) return;
+    const bool hopeless =
+        !pools_.empty() && std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
+            return pool.gave_up() && !pool.ever_ready();
+        });
+    for (std::size_t i = 0; i < pools_.size(); ++i) {
+        const Pool& pool = pools_[i];
+        const bool told_to_exit = pool.policy().on_give_up == OnGiveUp::exit &&
+                                  ((pool.gave_up() && !pool.ever_ready()) || pool.is_down());
+        if (!hopeless && !told_to_exit) continue;
+        std::uint32_t failures = 0;
+        for (const Slot& slot : pool.slots()) failures += slot.current.failures();
+        out.records.push_back(PoolGaveUp{PoolIndex{static_cast<std::uint32_t>(i)}, failures, true});
+        exit_code_ = 3;
+    }
+    if (exit_code_ == 3) stop(StopMode::graceful, now, out);
+}
+
+void Supervisor::leave_when_empty(Time now, Output& out) {
+    if (phase_ == StopPhase::running || processes() != 0) return;
+    phase_ = StopPhase::left;
+    out.records.push_back(Stopped{exit_code_, now - stop_began_, killed_});
+    out.actions.push_back(Leave{exit_code_});
+}
+
+std::optional<Time> Supervisor::next_deadline() const {
+    if (phase_ == StopPhase::left) return std::nullopt;
+    std::optional<Time> first;
+    if (phase_ == StopPhase::delaying || phase_ == StopPhase::emptying) first = phase_deadline_;
+    for (const Pool& pool : pools_) {
+        const auto deadline = pool.next_deadline();
+        if (deadline && (!first || *deadline < *first)) first = deadline;
+    }
+    return first;
+}
+
+}  // namespace reeve::core

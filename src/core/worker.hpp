@@ -1,0 +1,188 @@
+// The worker machine: what one process of a slot may be in, what it waits for, and what ends each wait.
+//
+// | state    | process | deadline                          | leaves on
+// |----------|---------|-----------------------------------|-----------------------------------------------------
+// | down     | no      | no                                | start -> starting
+// | starting | yes     | start_timeout, or the next probe  | ready -> serving; exited, spawn failed -> after death;
+// |          |         |                                   | start_timeout, unwanted -> draining
+// | serving  | yes     | silence, quota, sample (if any)   | exited -> after death; silence -> hung or aborting;
+// |          |         |                                   | request_timeout -> hung or aborting; unwanted -> draining
+// | hung     | yes     | hook_timeout                      | hook ended, deadline -> aborting; exited -> after death
+// | draining | yes     | graceful_timeout (fast: kill_grace) | exited -> after death; deadline -> killing
+// | aborting | yes     | abort_timeout, core_timeout while | exited -> after death; deadline -> killing
+// |          |         | it dumps                          |
+// | killing  | yes     | kill_grace, again and again       | exited -> after death
+// | backoff  | no      | the delay                         | deadline -> down; unwanted -> down
+// | failed   | no      | no                                | only by a new machine
+//
+// After death: unwanted -> down; a declared fatal code -> failed; a delay -> backoff; else -> down, to be started again.
+// A stop that hurries moves starting, serving, hung, draining and aborting to draining or killing, never back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/beat.hpp"
+#include "core/config.hpp"
+#include "core/event.hpp"
+#include "core/output.hpp"
+
+namespace reeve::core {
+
+constexpr bool has_process(State state) noexcept {
+    switch (state) {
+        case State::starting:
+        case State::serving:
+        case State::hung:
+        case State::draining:
+        case State::aborting:
+        case State::killing: return true;
+        case State::down:
+        case State::backoff:
+        case State::failed: return false;
+    }
+    return false;
+}
+
+/// What a machine needs to know of its surroundings while one event is applied.
+struct Context {
+    const PoolPolicy& policy;
+    Seat seat;
+    std::uint64_t seed;
+    Time now;
+    Output& out;
+};
+
+class Worker {
+public:
+    /// A machine that takes the place of one whose failing process still lives, with its history and its back-off.
+    static Worker in_place_of(const Context& context, const Worker& failing);
+
+    /// Makes a process. Only from down.
+    void start(const Context& context, Incarnation incarnation, Generation generation,
+               Reason reason);
+
+    void on(const Context& context, const Spawned& event);
+    void on(const Context& context, const SpawnFailed& event);
+    void on(const Context& context, const Exited& event);
+    void on(const Context& context, const Greeted& event);
+    void on(const Context& context, const SaidReady& event);
+    void on(const Context& context, const Probed& event);
+    void on(const Context& context, const Beat& event);
+    void on(const Context& context, const BeatsEnded& event);
+    void on(const Context& context, const Garbage& event);
+    void on(const Context& context, const Examined& event);
+    void on(const Context& context, const Sampled& event);
+    void on(const Context& context, const HookEnded& event);
+
+    /// Does what is due at `context.now`; nothing when nothing is.
+    void on_time(const Context& context);
+
+    /// Asks the process to finish its work and leave; it will not be started again by this machine.
+    void retire(const Context& context, Reason reason);
+    /// As retire, for a slot that starts anew once the process is gone.
+    void vacate(const Context& context, Reason reason);
+    /// This machine is not to start anything any more, whatever becomes of its process.
+    void disown(const Context& context);
+    /// The whole pool leaves. Modes only escalate.
+    void stop(const Context& context, StopMode mode);
+
+    /// Moves every silence deadline by reeve's own absence, at most once per beat received.
+    void forgive(Duration late, Time now);
+
+    /// When on_time has something to do; nothing while it waits for no time.
+    std::optional<Time> deadline(const PoolPolicy& policy) const;
+
+    State state() const noexcept { return state_; }
+    Incarnation incarnation() const noexcept { return incarnation_; }
+    Generation generation() const noexcept { return generation_; }
+    Reason reason() const noexcept { return reason_; }
+    Time ready_at() const noexcept { return ready_at_; }
+    Time started_at() const noexcept { return started_at_; }
+    /// Deaths in a row before the worker was stable.
+    std::uint32_t failures() const noexcept { return failures_; }
+    bool dumping() const noexcept { return dumping_; }
+    bool told_to_stop() const noexcept { return last_signal_ != 0 || told_to_drain_; }
+    /// Set once the worker is over a quota or otherwise to be replaced; the time says who was first.
+    std::optional<Time> due_since() const noexcept { return due_since_; }
+    Reason due_reason() const noexcept { return due_reason_; }
+    void mark_due(const Context& context, Reason reason, std::uint64_t value, std::uint64_t limit);
+    const BeatAccount& beats() const noexcept { return beats_; }
+    bool has_beaten() const noexcept { return has_beaten_; }
+    std::uint64_t resident_bytes() const noexcept { return resident_bytes_; }
+    /// Forgets earlier failures: the worker has been stable.
+    void check_stable(const Context& context);
+    /// It is failing while its process lives: hung, aborting, dumping, or being killed for that.
+    bool is_failing() const noexcept;
+
+private:
+    void enter(const Context& context, State state, Reason reason, std::optional<Time> deadline);
+    void become_ready(const Context& context, ReadySign sign);
+    void begin_drain(const Context& context, Reason reason);
+    void begin_abort(const Context& context, Reason reason);
+    void begin_hang(const Context& context, Reason reason);
+    void begin_kill(const Context& context, Reason reason);
+    void after_death(const Context& context, const ExitStatus* status, bool failure);
+    void send(const Context& context, int signal, Signal::Target target);
+    void check_beat(const Context& context, const BeatFrame& frame);
+    void check_requests(const Context& context, const BeatFrame& frame);
+    void check_flood(const Context& context);
+    void check_silence(const Context& context);
+    void check_stream(const Context& context, BeatStream& stream);
+    void examine(const Context& context, const ProcessKey& process);
+    void on_starting_time(const Context& context);
+    void on_serving_time(const Context& context);
+    void on_aborting_time(const Context& context);
+    bool silence_counts(const PoolPolicy& policy) const noexcept;
+    std::optional<Time> silence_deadline(const PoolPolicy& policy) const;
+    std::optional<Time> serving_deadline(const PoolPolicy& policy) const;
+    bool owes_ready(const PoolPolicy& policy) const noexcept;
+    About about(const Context& context) const noexcept { return {context.seat, incarnation_}; }
+
+    State state_ = State::down;
+    bool wanted_ = true;
+    std::optional<Time> deadline_;
+    Reason reason_ = Reason::none;
+    std::uint32_t failures_ = 0;
+
+    // What follows is of the present incarnation and is wiped by start().
+    Incarnation incarnation_{};
+    Generation generation_{};
+    Reason start_reason_ = Reason::none;
+    Time started_at_{};
+    Time ready_at_{};
+    Time entered_at_{};
+    bool was_ready_ = false;
+    bool executed_ = false;
+    bool greeted_ = false;
+    bool drains_ = false;
+    bool told_to_drain_ = false;
+    bool has_beaten_ = false;
+    bool dumping_ = false;
+    bool abort_examined_ = false;
+    bool crowded_ = false;
+    bool was_stable_ = false;
+    bool flooding_ = false;
+    int last_signal_ = 0;
+    StopMode stop_mode_ = StopMode::graceful;
+    BeatAccount beats_;
+    std::optional<Time> examined_until_;  ///< an answer to a final Examine is awaited until then
+    ProcessKey examined_;
+    Time silent_since_{};  ///< for `required`, while nothing has beaten yet
+    bool silence_forgiven_ = false;
+    std::optional<Time> next_probe_;
+    std::optional<Time> next_sample_;
+    std::optional<Time> slow_reported_;
+    std::uint64_t quota_requests_ = 0;
+    std::uint64_t quota_memory_ = 0;
+    std::optional<Time> quota_lifetime_;
+    std::uint64_t resident_bytes_ = 0;
+    std::optional<Time> due_since_;
+    Reason due_reason_ = Reason::none;
+    std::uint64_t garbage_ = 0;
+    Time packets_since_{};
+    std::uint32_t packets_ = 0;
+};
+
+}  // namespace reeve::core

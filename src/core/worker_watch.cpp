@@ -1,0 +1,249 @@
+// What is watched while a worker lives: beats, silence, requests, quotas, floods.
+#include <algorithm>
+
+#include "core/limits.hpp"
+#include "core/worker.hpp"
+
+namespace reeve::core {
+namespace {
+
+void sooner(std::optional<Time>& first, std::optional<Time> other) {
+    if (other && (!first || *other < *first)) first = other;
+}
+
+/// When a process is looked at for the first time: two and a half intervals after its last beat.
+Time suspicion(const PoolPolicy& policy, const BeatStream& stream) {
+    return stream.last_sign + policy.beat_interval * 5 / 2;
+}
+
+}  // namespace
+
+bool Worker::silence_counts(const PoolPolicy& policy) const noexcept {
+    return policy.timeout > Duration::zero() && policy.liveness != Liveness::none && !flooding_;
+}
+
+std::optional<Time> Worker::silence_deadline(const PoolPolicy& policy) const {
+    if (!silence_counts(policy)) return std::nullopt;
+    if (examined_until_) return examined_until_;
+    std::optional<Time> first;
+    for (const BeatStream& stream : beats_.streams()) {
+        const Time last = stream.last_sign + policy.timeout;
+        sooner(first, stream.looked_at ? last : std::min(last, suspicion(policy, stream)));
+    }
+    if (policy.liveness == Liveness::required && !has_beaten_)
+        sooner(first, silent_since_ + policy.timeout);
+    return first;
+}
+
+std::optional<Time> Worker::serving_deadline(const PoolPolicy& policy) const {
+    std::optional<Time> first = silence_deadline(policy);
+    if (!due_since_) sooner(first, quota_lifetime_);
+    sooner(first, next_sample_);
+    if (failures_ != 0 && !was_stable_) sooner(first, ready_at_ + policy.stable_after);
+    return first;
+}
+
+void Worker::on_serving_time(const Context& context) {
+    check_stable(context);
+    if (quota_lifetime_ && context.now >= *quota_lifetime_) {
+        const auto limit = *quota_lifetime_ - started_at_;
+        mark_due(context, Reason::lifetime,
+                 static_cast<std::uint64_t>((context.now - started_at_).count()),
+                 static_cast<std::uint64_t>(limit.count()));
+    }
+    if (next_sample_ && context.now >= *next_sample_) {
+        next_sample_ = context.now + context.policy.sample_interval;
+        context.out.actions.push_back(Sample{incarnation_});
+    }
+    check_silence(context);
+}
+
+void Worker::mark_due(const Context& context, Reason reason, std::uint64_t value,
+                      std::uint64_t limit) {
+    if (due_since_ || (state_ != State::serving && state_ != State::starting)) return;
+    due_since_ = context.now;
+    due_reason_ = reason;
+    context.out.records.push_back(RotationDue{about(context), reason, value, limit});
+}
+
+void Worker::examine(const Context& context, const ProcessKey& process) {
+    context.out.actions.push_back(Examine{incarnation_, process});
+}
+
+void Worker::check_silence(const Context& context) {
+    if (!silence_counts(context.policy)) return;
+    if (examined_until_) {
+        // The answer is overdue: what could not be looked at is not alive.
+        if (context.now >= *examined_until_) {
+            on(context, Examined{incarnation_, examined_, Examined::Finding::alive});
+        }
+        return;
+    }
+    for (BeatStream& stream : beats_.streams()) {
+        check_stream(context, stream);
+        if (examined_until_) return;
+    }
+    const bool never_beat = context.policy.liveness == Liveness::required && !has_beaten_;
+    if (never_beat && context.now - silent_since_ >= context.policy.timeout) {
+        examined_ = ProcessKey{};
+        examined_until_ = context.now + examine_timeout;
+        examine(context, examined_);
+    }
+}
+
+void Worker::check_stream(const Context& context, BeatStream& stream) {
+    if (context.now - stream.last_sign >= context.policy.timeout) {
+        examined_ = stream.process;
+        examined_until_ = context.now + examine_timeout;
+        examine(context, stream.process);
+    } else if (!stream.looked_at && context.now >= suspicion(context.policy, stream)) {
+        stream.looked_at = true;
+        examine(context, stream.process);
+    }
+}
+
+void Worker::on(const Context& context, const Examined& event) {
+    if (event.finding == Examined::Finding::dumping_core &&
+        (state_ == State::serving || state_ == State::aborting)) {
+        if (dumping_) return;
+        dumping_ = true;
+        context.out.records.push_back(CoreDump{about(context), context.policy.core_timeout});
+        if (state_ == State::aborting) {
+            deadline_ = context.now + context.policy.core_timeout;
+            return;
+        }
+        return enter(context, State::aborting, Reason::core_dump,
+                     context.now + context.policy.core_timeout);
+    }
+    if (state_ == State::aborting && event.process == ProcessKey{} && abort_examined_) {
+        return begin_kill(context, reason_);
+    }
+    if (state_ != State::serving) return;
+    const bool final = examined_until_ && event.process == examined_;
+    if (final) examined_until_.reset();
+    const bool main = event.process == ProcessKey{};
+    if (event.finding == Examined::Finding::gone ||
+        event.finding == Examined::Finding::other_image) {
+        if (!main) return beats_.drop(event.process);
+    }
+    if (!final) return;
+
+    BeatStream* stream = main ? nullptr : beats_.find(event.process);
+    if (!main && stream == nullptr) return;
+    if (main && has_beaten_) return;
+    const Duration silence = context.now - (main ? silent_since_ : stream->last_sign);
+    if (silence < context.policy.timeout) return;  // it beat while it was looked at
+    const auto oldest = beats_.oldest();
+    context.out.records.push_back(Hang{
+        .about = about(context),
+        .process = event.process.process,
+        .silence = silence,
+        .limit = context.policy.timeout,
+        .requests = beats_.totals().requests,
+        .in_flight = beats_.in_flight(),
+        .oldest = oldest ? context.now - *oldest : Duration::zero(),
+    });
+    begin_hang(context, Reason::hang);
+}
+
+void Worker::forgive(Duration late, Time now) {
+    if (state_ != State::serving) return;
+    for (BeatStream& stream : beats_.streams()) {
+        if (stream.forgiven) continue;
+        stream.forgiven = true;
+        stream.last_sign = std::min(now, stream.last_sign + late);
+    }
+    if (!silence_forgiven_) {
+        silence_forgiven_ = true;
+        silent_since_ = std::min(now, silent_since_ + late);
+    }
+    examined_until_.reset();
+}
+
+void Worker::on(const Context& context, const Beat& event) {
+    if (!has_process(state_)) return;
+    check_flood(context);
+    if (flooding_) return;
+    switch (beats_.add(event.frame, context.now)) {
+        case BeatAccount::Outcome::stale: return;
+        case BeatAccount::Outcome::crowded:
+            if (!crowded_) {
+                context.out.records.push_back(
+                    StreamsCrowded{about(context), static_cast<std::uint32_t>(beat_streams_max)});
+            }
+            crowded_ = true;
+            return;
+        case BeatAccount::Outcome::counted: break;
+    }
+    has_beaten_ = true;
+    next_probe_.reset();
+    check_beat(context, event.frame);
+}
+
+void Worker::check_beat(const Context& context, const BeatFrame& frame) {
+    if (state_ == State::starting && frame.phase == Phase::serving)
+        become_ready(context, ReadySign::word);
+    if (state_ != State::serving) return;
+    if (frame.phase == Phase::draining) mark_due(context, Reason::own_drain, 0, 0);
+    const std::uint64_t requests = beats_.totals().requests;
+    if (quota_requests_ != 0 && requests >= quota_requests_) {
+        mark_due(context, Reason::requests, requests, quota_requests_);
+    }
+    check_requests(context, frame);
+}
+
+/// A request counts as slow or too slow only while a beat confirms that it is still running.
+void Worker::check_requests(const Context& context, const BeatFrame& frame) {
+    if (!frame.oldest) return;
+    const PoolPolicy& policy = context.policy;
+    const Duration age = std::min(frame.sent, context.now) - *frame.oldest;
+    if (policy.slow_request > Duration::zero() && age >= policy.slow_request &&
+        slow_reported_ != frame.oldest) {
+        slow_reported_ = frame.oldest;
+        context.out.records.push_back(SlowRequest{about(context), age, policy.slow_request});
+    }
+    if (policy.request_timeout > Duration::zero() && age >= policy.request_timeout) {
+        context.out.records.push_back(RequestTimeout{about(context), age, policy.request_timeout});
+        begin_hang(context, Reason::request_timeout);
+    }
+}
+
+void Worker::check_flood(const Context& context) {
+    if (context.now - packets_since_ >= std::chrono::seconds{1}) {
+        packets_since_ = context.now;
+        packets_ = 0;
+    }
+    if (++packets_ <= beat_packets_per_second_max || flooding_) return;
+    flooding_ = true;
+    beats_.drop_all();
+    examined_until_.reset();
+    context.out.records.push_back(Flood{about(context), packets_});
+    context.out.actions.push_back(IgnoreBeats{incarnation_});
+    mark_due(context, Reason::flood, packets_, beat_packets_per_second_max);
+}
+
+void Worker::on(const Context& context, const BeatsEnded&) {
+    (void)context;
+    beats_.drop_all();
+    examined_until_.reset();
+}
+
+void Worker::on(const Context& context, const Garbage& event) {
+    if (!has_process(state_)) return;
+    // Once per worker in the log: who sends garbage sends much of it.
+    if (garbage_ == 0)
+        context.out.records.push_back(GarbageReceived{about(context), event.channel, event.count});
+    garbage_ += event.count;
+    if (event.channel != Garbage::Channel::heartbeat) return;
+    for (std::uint64_t i = 0; i < event.count && !flooding_; ++i) check_flood(context);
+}
+
+void Worker::on(const Context& context, const Sampled& event) {
+    if (!has_process(state_)) return;
+    resident_bytes_ = event.resident_bytes;
+    if (quota_memory_ != 0 && event.resident_bytes >= quota_memory_) {
+        mark_due(context, Reason::memory, event.resident_bytes, quota_memory_);
+    }
+}
+
+}  // namespace reeve::core
