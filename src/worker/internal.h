@@ -43,7 +43,7 @@ struct reeve_worker {
     int heartbeat;
     int control;
     unsigned flags;
-    int heartbeat_signals; /* opened for writing alone: after reeve's death a write raises SIGPIPE */
+    int heartbeat_signals; /* opened for writing only: a write after reeve is gone raises SIGPIPE */
 
     /* Control channel; touched by open, receive, ready and control. */
     _Atomic int greeted;
