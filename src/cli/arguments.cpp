@@ -1,0 +1,224 @@
+// The command line of reeve as a value; the only file that knows CLI11.
+#include "cli/arguments.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "cli/exit_code.hpp"
+#include "config/words.hpp"
+
+namespace reeve::cli {
+
+namespace {
+
+using config::Option;
+using config::Scope;
+
+/// Flags that add up instead of the last one winning.
+bool is_repeatable(const Option& option) {
+    return std::holds_alternative<config::ListenKind>(option.kind) ||
+           std::holds_alternative<config::EnvironmentKind>(option.kind) ||
+           std::holds_alternative<config::LimitsKind>(option.kind) ||
+           std::holds_alternative<config::ExitCodesKind>(option.kind);
+}
+
+struct ValueName {
+    const char* operator()(const config::BoolKind&) const { return "yes|no"; }
+    const char* operator()(const config::DurationKind&) const { return "DURATION"; }
+    const char* operator()(const config::CountKind&) const { return "N"; }
+    const char* operator()(const config::BytesKind&) const { return "SIZE"; }
+    const char* operator()(const config::WorkersKind&) const { return "N|auto"; }
+    const char* operator()(const config::ChoiceKind&) const { return ""; }
+    const char* operator()(const config::TextKind& kind) const {
+        return kind.form == config::TextKind::Form::absolute_path ? "PATH" : "NAME";
+    }
+    const char* operator()(const config::CommandKind&) const { return "COMMAND"; }
+    const char* operator()(const config::SignalKind&) const { return "SIGNAL"; }
+    const char* operator()(const config::ExitCodesKind&) const { return "CODE,..."; }
+    const char* operator()(const config::EnvironmentKind&) const { return "NAME=VALUE"; }
+    const char* operator()(const config::LimitsKind&) const { return "NAME=LIMIT"; }
+    const char* operator()(const config::OctalKind&) const { return "MODE"; }
+    const char* operator()(const config::IntegerKind&) const { return "N"; }
+    const char* operator()(const config::ListenKind&) const { return "[NAME=]ADDRESS"; }
+    const char* operator()(const config::AddressKind&) const { return "ADDRESS"; }
+};
+
+std::string value_name(const Option& option) {
+    if (const auto* choice = std::get_if<config::ChoiceKind>(&option.kind)) {
+        std::vector<std::string> names;
+        for (const auto& entry : choice->choices) {
+            names.emplace_back(entry.name);
+        }
+        return config::join(names, "|");
+    }
+    return std::visit(ValueName{}, option.kind);
+}
+
+/// The first sentence; `reeve config --reference` has the rest.
+std::string short_help(const Option& option) {
+    std::string text{option.doc.substr(0, option.doc.find(". "))};
+    if (text.ends_with('.')) {
+        text.pop_back();
+    }
+    if (!option.fallback.empty()) {
+        text += " (" + std::string{option.fallback} + ")";
+    }
+    return text;
+}
+
+/// The flags of one subcommand and where their values are kept until they are asked for.
+class SelectionFlags {
+public:
+    explicit SelectionFlags(CLI::App& app) : app_{app} {
+        app.allow_extras();
+        app.add_option("-c,--config", file_, "Configuration file")->type_name("FILE");
+        for (const auto& option : config::options()) {
+            // `command` is what follows "--".
+            if (option.scope == Scope::listen || option.key == "command") {
+                continue;
+            }
+            auto& flag = flags_.emplace_back();
+            flag.option = &option;
+            flag.flag = flag_name(option);
+            auto* added = app.add_option(flag.flag, flag.values, short_help(option));
+            added->type_name(value_name(option))->allow_extra_args(false);
+            added->group(option.scope == Scope::pool ? "Options of the pool" : "Options of reeve");
+            if (!is_repeatable(option)) {
+                added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+            }
+        }
+    }
+
+    [[nodiscard]] const CLI::App& app() const { return app_; }
+
+    [[nodiscard]] Selection take(std::vector<std::string> command) const {
+        Selection out;
+        out.file = file_;
+        out.command = std::move(command);
+        for (const auto& flag : flags_) {
+            if (!flag.values.empty()) {
+                out.flags.push_back(flag);
+            }
+        }
+        return out;
+    }
+
+private:
+    CLI::App& app_;
+    std::string file_;
+    std::deque<config::FlagValue> flags_;
+};
+
+std::string flag_hint(const std::string& argument) {
+    const auto name = argument.substr(0, argument.find('='));
+    std::vector<std::string> known{"--config", "--help"};
+    for (const auto& option : config::options()) {
+        if (option.scope != Scope::listen) {
+            known.push_back(flag_name(option));
+        }
+    }
+    return config::did_you_mean(name, known);
+}
+
+Say usage_error(const std::string& text) { return {exit_usage, "reeve: " + text + "\n"}; }
+
+/// What CLI11 could not place.
+std::optional<Say> complain_about_extras(const CLI::App& app) {
+    const auto extras = app.remaining();
+    if (extras.empty()) {
+        return std::nullopt;
+    }
+    const auto& first = extras.front();
+    if (first.starts_with('-')) {
+        return usage_error("unknown option " + first.substr(0, first.find('=')) + flag_hint(first));
+    }
+    return usage_error("unexpected argument " + config::quoted(first) +
+                       "; the workers' command comes after --");
+}
+
+/// All subcommands of this version.
+struct CommandLine {
+    CLI::App app{"Runs N copies of a worker program behind sockets that reeve owns.", "reeve"};
+    CLI::App& run = *app.add_subcommand("run", "Start the workers and stay in the foreground");
+    CLI::App& check = *app.add_subcommand("check", "Validate a configuration, start nothing");
+    CLI::App& config = *app.add_subcommand("config", "Show what can be, or is, configured");
+    SelectionFlags run_flags{run};
+    SelectionFlags check_flags{check};
+    SelectionFlags config_flags{config};
+    bool reference = false;
+    bool schema = false;
+    bool print = false;
+
+    CommandLine() {
+        app.set_version_flag("--version", "reeve " REEVE_VERSION);
+        app.require_subcommand(1);
+        app.footer(
+            "Exit codes: 0 asked to stop, 1 failed, 2 usage, 3 a pool gave up,\n"
+            "69 a socket or resource cannot be had, 78 bad configuration.");
+        for (auto* command : {&run, &check, &config}) {
+            command->footer("Everything after -- is the workers' command, untouched.");
+        }
+        auto* what = config.add_option_group("What to show");
+        what->add_flag("--reference", reference, "Every option, with its default and what it does");
+        what->add_flag("--schema", schema, "JSON Schema of the configuration file, for editors");
+        what->add_flag("--print", print, "The resolved configuration; values of env are hidden");
+        what->require_option(1);
+    }
+
+    Request take(std::vector<std::string> command) {
+        for (const auto* used : {&run, &check, &config}) {
+            if (auto complaint = complain_about_extras(*used)) {
+                return *complaint;
+            }
+        }
+        if (run.parsed()) {
+            return Run{run_flags.take(std::move(command))};
+        }
+        if (check.parsed()) {
+            return Check{check_flags.take(std::move(command))};
+        }
+        if (reference) {
+            return PrintReference{};
+        }
+        if (schema) {
+            return PrintSchema{};
+        }
+        return PrintConfig{config_flags.take(std::move(command))};
+    }
+};
+
+}  // namespace
+
+Request parse_arguments(const std::vector<std::string>& arguments) {
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    // CLI11 takes its arguments from the back.
+    std::vector<std::string> ours{arguments.begin(), dashes};
+    std::reverse(ours.begin(), ours.end());
+    std::vector<std::string> command;
+    if (dashes != arguments.end()) {
+        command.assign(dashes + 1, arguments.end());
+        if (command.empty()) {
+            return usage_error("no command after --");
+        }
+    }
+    CommandLine line;
+    try {
+        line.app.parse(std::move(ours));
+    } catch (const CLI::CallForHelp&) {
+        return Say{0, line.app.help()};
+    } catch (const CLI::CallForAllHelp&) {
+        return Say{0, line.app.help("", CLI::AppFormatMode::All)};
+    } catch (const CLI::CallForVersion& version) {
+        return Say{0, std::string{version.what()} + "\n"};
+    } catch (const CLI::ParseError& error) {
+        return usage_error(std::string{error.what()} + "; see reeve --help");
+    }
+    return line.take(std::move(command));
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,44 @@
+// The command line of reeve as a value.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/load.hpp"
+
+namespace reeve::cli {
+
+/// What a configuration is named by: `run`, `check` and `config --print` share these flags.
+struct Selection {
+    std::string file;  ///< -c; empty = not given
+    std::vector<config::FlagValue> flags;
+    std::vector<std::string> command;  ///< after "--"
+};
+
+struct Run {
+    Selection selection;
+};
+struct Check {
+    Selection selection;
+};
+struct PrintConfig {
+    Selection selection;
+};
+struct PrintReference {};
+struct PrintSchema {};
+
+/// Nothing to do but to say something: help, the version, or what is wrong with the usage.
+struct Say {
+    int exit_code = 0;
+    std::string text;
+};
+
+using Request = std::variant<Run, Check, PrintConfig, PrintReference, PrintSchema, Say>;
+
+/// Everything after the first "--" is the worker's command and not looked at. Never throws for bad
+/// usage.
+Request parse_arguments(const std::vector<std::string>& arguments);
+
+}  // namespace reeve::cli

@@ -1,0 +1,89 @@
+// The entry of the one binary: reads the command line and does what it asks.
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/run.hpp"
+#include "config/load.hpp"
+#include "os/cgroup.hpp"
+
+namespace reeve::cli {
+
+namespace {
+
+constexpr auto default_file = "/etc/reeve/reeve.yaml";
+
+std::optional<std::string> variable(const std::string& name) {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>{value};
+}
+
+/// -c, then REEVE_CONFIG, then, unless the flags say what to run, the default file.
+std::string choose_file(const Selection& selection) {
+    if (!selection.file.empty()) {
+        return selection.file;
+    }
+    const auto from_environment = variable("REEVE_CONFIG").value_or("");
+    if (!from_environment.empty()) {
+        return from_environment;
+    }
+    return selection.command.empty() ? default_file : "";
+}
+
+config::Request make_request(const Selection& selection) {
+    const auto cpus = os::available_cpus();
+    config::Request request;
+    request.file = choose_file(selection);
+    request.flags = selection.flags;
+    request.command = selection.command;
+    request.cpus = {cpus.cpus, cpus.explanation};
+    request.environment = variable;
+    return request;
+}
+
+int fail(const std::vector<std::string>& errors) {
+    for (const auto& error : errors) {
+        std::cerr << error << '\n';
+    }
+    return exit_config;
+}
+
+struct Execute {
+    int operator()(const Run& run) const {
+        const auto loaded = config::load(make_request(run.selection));
+        if (!loaded.ok()) {
+            return fail(loaded.errors);
+        }
+        return start(loaded);
+    }
+    int operator()(const Check& check) const {
+        const auto loaded = config::load(make_request(check.selection));
+        return loaded.ok() ? 0 : fail(loaded.errors);
+    }
+    int operator()(const PrintConfig&) const { return 0; }
+    int operator()(const PrintReference&) const { return 0; }
+    int operator()(const PrintSchema&) const { return 0; }
+    int operator()(const Say& say) const {
+        (say.exit_code == 0 ? std::cout : std::cerr) << say.text;
+        return say.exit_code;
+    }
+};
+
+}  // namespace
+
+}  // namespace reeve::cli
+
+int main(int argc, char** argv) {
+    try {
+        const std::vector<std::string> arguments{argv + 1, argv + argc};
+        return std::visit(reeve::cli::Execute{}, reeve::cli::parse_arguments(arguments));
+    } catch (const std::exception& error) {
+        std::cerr << "reeve: " << error.what() << '\n';
+        return reeve::cli::exit_failed;
+    }
+}
