@@ -122,7 +122,7 @@ def _ends_a_head(head):
     """A brace that opens a body follows `)`, a qualifier, a return type or an initialiser."""
     tail = head.rstrip()
     if re.search(r'\)\s*(?:noexcept\s*(?:\([^()]*\))?\s*)?:(?!:)', tail):
-        # A constructor's initialisers: a brace after `a_` is one of them, after `}` or `)` the body.
+        # A constructor's initialisers: a brace after `a_` is one of them, after `}` the body.
         return tail.endswith((')', '}'))
     return bool(re.search(
         r'(?:\)|\b(?:const|noexcept|override|final|mutable|try)|&|->[^;{}]*)$', tail))
