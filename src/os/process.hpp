@@ -42,12 +42,12 @@ struct ProcessStamp {
 /// The kernel is writing a core file of it now.
 [[nodiscard]] Result<bool> core_dumping(pid_t pid) noexcept;
 
-/// What a process has consumed and whether it is doing anything now. Two equal ones with `asleep`
-/// mean: idle between.
+/// What the threads of a process have consumed and whether they do anything now. Two equal ones
+/// with `asleep` mean that it did nothing in between.
 struct Activity {
-    std::uint64_t cpu_ticks = 0;    ///< user and system, with reaped children, in clock ticks
-    std::uint64_t switches = 0;     ///< context switches of the main thread
-    bool asleep = false;            ///< no thread runs, wants to run or is in D state
+    std::uint64_t cpu_ns = 0;   ///< run time of all living threads
+    std::uint64_t slices = 0;   ///< how often they got a CPU
+    bool asleep = false;        ///< none runs, wants to run, is stopped or in D state
     friend bool operator==(const Activity&, const Activity&) = default;
 };
 

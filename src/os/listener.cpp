@@ -1,0 +1,311 @@
+// Listening sockets over TCP and abstract names; refusing and measuring for all kinds.
+#include "os/listener.hpp"
+
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace reeve::os {
+namespace {
+
+std::string bracketed(const std::string& host) {
+    return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+Failure failure_of(std::string what, int error) {
+    std::string hint;
+    if (error == EADDRINUSE) {
+        hint = "is another server running?";
+    } else if (error == EADDRNOTAVAIL) {
+        hint = "no interface of this machine has that address";
+    }
+    return {std::move(what), error, std::move(hint)};
+}
+
+using AddressList = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
+
+Outcome<AddressList> resolve(const TcpAddress& address, const std::string& what) {
+    const bool any = address.host.empty() || address.host == "*";
+    addrinfo hints{};
+    hints.ai_family = any ? AF_INET : AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(any ? nullptr : address.host.c_str(),
+                                   std::to_string(address.port).c_str(), &hints, &found);
+    if (code == EAI_SYSTEM) {
+        return Failure{what, errno};
+    }
+    if (code != 0) {
+        return Failure{what + ": " + ::gai_strerror(code), 0, "is the host name right?"};
+    }
+    return AddressList{found, &::freeaddrinfo};
+}
+
+const addrinfo* preferred(const addrinfo* list) noexcept {
+    for (const addrinfo* at = list; at != nullptr; at = at->ai_next) {
+        if (at->ai_family == AF_INET) {
+            return at;
+        }
+    }
+    return list;
+}
+
+Result<void> set_option(int fd, int level, int option, int value) noexcept {
+    if (::setsockopt(fd, level, option, &value, sizeof value) != 0) {
+        return last_error();
+    }
+    return {};
+}
+
+Result<void> prepare_tcp(int fd, int family, const TcpAddress& address) noexcept {
+    if (auto done = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1); !done) {
+        return done;
+    }
+    if (family == AF_INET6) {
+        if (auto done = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, address.v6only ? 1 : 0); !done) {
+            return done;
+        }
+    }
+    return set_option(fd, IPPROTO_TCP, TCP_NODELAY, address.nodelay ? 1 : 0);
+}
+
+Result<std::uint16_t> bound_port(int fd) noexcept {
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
+        return last_error();
+    }
+    in_port_t port = 0;  // at the same place for both families
+    static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+    std::memcpy(&port, reinterpret_cast<const char*>(&bound) + offsetof(sockaddr_in, sin_port),
+                sizeof port);
+    return ntohs(port);
+}
+
+Result<AcceptQueue> tcp_queue(int fd) noexcept {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+        return last_error();
+    }
+    // On a listening socket these two hold the accept queue and its limit.
+    return AcceptQueue{info.tcpi_unacked, info.tcpi_sacked};
+}
+
+struct UnixDiagRequest {
+    nlmsghdr header;
+    unix_diag_req body;
+};
+
+Result<AcceptQueue> find_queue(const char* reply, std::size_t size) noexcept {
+    nlmsghdr header{};
+    if (size < sizeof header) {
+        return make_error(EPROTO);
+    }
+    std::memcpy(&header, reply, sizeof header);
+    if (header.nlmsg_type == NLMSG_ERROR) {
+        nlmsgerr error{};
+        std::memcpy(&error, reply + sizeof header, std::min(sizeof error, size - sizeof header));
+        return make_error(error.error < 0 ? -error.error : EPROTO);
+    }
+    std::size_t at = NLMSG_ALIGN(sizeof header) + NLMSG_ALIGN(sizeof(unix_diag_msg));
+    const std::size_t end = std::min<std::size_t>(size, header.nlmsg_len);
+    while (at + sizeof(nlattr) <= end) {
+        nlattr attribute{};
+        std::memcpy(&attribute, reply + at, sizeof attribute);
+        if (attribute.nla_len < sizeof attribute || at + attribute.nla_len > end) {
+            break;
+        }
+        if (attribute.nla_type == UNIX_DIAG_RQLEN &&
+            attribute.nla_len >= sizeof attribute + sizeof(unix_diag_rqlen)) {
+            unix_diag_rqlen lengths{};
+            std::memcpy(&lengths, reply + at + sizeof attribute, sizeof lengths);
+            return AcceptQueue{lengths.udiag_rqueue, lengths.udiag_wqueue};
+        }
+        at += NLA_ALIGN(attribute.nla_len);
+    }
+    return make_error(ENODATA);
+}
+
+Result<AcceptQueue> unix_queue(ino_t inode) noexcept {
+    const Fd netlink{::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                              NETLINK_SOCK_DIAG)};
+    if (!netlink) {
+        return last_error();
+    }
+    UnixDiagRequest request{};
+    request.header.nlmsg_len = sizeof request;
+    request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    request.header.nlmsg_flags = NLM_F_REQUEST;
+    request.body.sdiag_family = AF_UNIX;
+    request.body.udiag_states = ~0U;
+    request.body.udiag_ino = static_cast<std::uint32_t>(inode);
+    request.body.udiag_show = UDIAG_SHOW_RQLEN;
+    request.body.udiag_cookie[0] = ~0U;
+    request.body.udiag_cookie[1] = ~0U;
+    if (::send(netlink.get(), &request, sizeof request, 0) < 0) {
+        return last_error();
+    }
+    alignas(nlmsghdr) std::array<char, 1024> reply{};
+    const ssize_t size = ::recv(netlink.get(), reply.data(), reply.size(), 0);
+    if (size < 0) {
+        return last_error();
+    }
+    return find_queue(reply.data(), static_cast<std::size_t>(size));
+}
+
+}  // namespace
+
+Listener& Listener::operator=(Listener&& other) noexcept {
+    if (this != &other) {
+        close();
+        fd_ = std::move(other.fd_);
+        file_ = std::move(other.file_);
+        path_ = std::move(other.path_);
+        address_ = std::move(other.address_);
+        inode_ = other.inode_;
+        port_ = other.port_;
+        kind_ = other.kind_;
+    }
+    return *this;
+}
+
+Listener::~Listener() { close(); }
+
+Outcome<Listener> Listener::open(const ListenAddress& address, int backlog) {
+    Outcome<Listener> opened = Listener{};
+    if (const auto* tcp = std::get_if<TcpAddress>(&address)) {
+        opened = open_tcp(*tcp, backlog);
+    } else if (const auto* path = std::get_if<UnixPathAddress>(&address)) {
+        opened = open_path(*path, backlog);
+    } else if (const auto* abstract = std::get_if<UnixAbstractAddress>(&address)) {
+        opened = open_abstract(*abstract, backlog);
+    }
+    if (opened) {
+        const auto inode = socket_inode(opened->fd());
+        if (!inode) {
+            return Failure{"listen " + opened->address_, inode.error().value()};
+        }
+        opened->inode_ = *inode;
+    }
+    return opened;
+}
+
+Outcome<Listener> Listener::open_tcp(const TcpAddress& address, int backlog) {
+    const std::string host = address.host.empty() || address.host == "*" ? "0.0.0.0" : address.host;
+    const std::string what = "listen tcp " + bracketed(host) + ":" + std::to_string(address.port);
+    auto list = resolve(address, what);
+    if (!list) {
+        return list.error();
+    }
+    const addrinfo& to = *preferred(list->get());
+    Listener listener;
+    listener.fd_.reset(::socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!listener.fd_) {
+        return Failure{what, errno};
+    }
+    if (const auto done = prepare_tcp(listener.fd(), to.ai_family, address); !done) {
+        return Failure{what, done.error().value()};
+    }
+    if (::bind(listener.fd(), to.ai_addr, to.ai_addrlen) != 0) {
+        auto failure = failure_of(what, errno);
+        if (failure.error == EACCES && address.port < 1024) {
+            failure.hint = "ports below 1024 need CAP_NET_BIND_SERVICE";
+        }
+        return failure;
+    }
+    if (::listen(listener.fd(), backlog) != 0) {
+        return failure_of(what, errno);
+    }
+    const auto port = bound_port(listener.fd());
+    if (!port) {
+        return Failure{what, port.error().value()};
+    }
+    listener.port_ = *port;
+    listener.address_ = "tcp://" + bracketed(host) + ":" + std::to_string(*port);
+    listener.kind_ = Kind::tcp;
+    return listener;
+}
+
+Outcome<Listener> Listener::open_abstract(const UnixAbstractAddress& address, int backlog) {
+    const std::string what = "listen unix @" + address.name;
+    sockaddr_un to{};
+    if (address.name.empty() || address.name.size() >= sizeof to.sun_path) {
+        return Failure{what, ENAMETOOLONG, "1 to 107 characters"};
+    }
+    to.sun_family = AF_UNIX;
+    std::memcpy(to.sun_path + 1, address.name.data(), address.name.size());
+    Listener listener;
+    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!listener.fd_) {
+        return Failure{what, errno};
+    }
+    const auto size =
+        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + address.name.size());
+    if (::bind(listener.fd(), reinterpret_cast<const sockaddr*>(&to), size) != 0 ||
+        ::listen(listener.fd(), backlog) != 0) {
+        return failure_of(what, errno);
+    }
+    listener.address_ = "unix:@" + address.name;
+    listener.kind_ = Kind::unix_abstract;
+    return listener;
+}
+
+Result<void> Listener::refuse_new_connections() noexcept {
+    switch (kind_) {
+        case Kind::tcp: {
+            sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
+            const sock_fprog program{1, &drop};
+            if (::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+                return last_error();
+            }
+            return {};
+        }
+        case Kind::unix_path:
+            unlink_own_path();
+            return {};
+        case Kind::unix_abstract:
+            return make_error(EOPNOTSUPP);
+    }
+    return make_error(EINVAL);
+}
+
+Result<AcceptQueue> Listener::queue_length() const noexcept {
+    return kind_ == Kind::tcp ? tcp_queue(fd()) : unix_queue(inode_);
+}
+
+void Listener::close() noexcept {
+    unlink_own_path();
+    fd_.reset();
+}
+
+void Listener::leave() noexcept {
+    file_.reset();
+    fd_.reset();
+}
+
+Result<ino_t> socket_inode(int fd) noexcept {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) {
+        return last_error();
+    }
+    return status.st_ino;
+}
+
+}  // namespace reeve::os

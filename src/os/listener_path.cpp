@@ -1,0 +1,158 @@
+// Listening on a Unix path: never taken from somebody who listens there, never left behind.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "os/listener.hpp"
+
+namespace reeve::os {
+namespace {
+
+/// The directory of `path`, locked against other reeves until it is closed. A directory that may
+/// not be read cannot be locked: then the connect test alone must do, and this is empty.
+Outcome<Fd> lock_directory(const std::string& path, const std::string& what) {
+    const auto slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    Fd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd) {
+        if (errno == EACCES) {
+            return Fd{};
+        }
+        return Failure{what + ": directory " + directory, errno};
+    }
+    constexpr int tries = 100;
+    constexpr int pause_ms = 10;
+    for (int at = 0; at < tries; ++at) {
+        if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+            return fd;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return Fd{};  // a file system without locks
+        }
+        ::poll(nullptr, 0, pause_ms);
+    }
+    return Failure{what, EADDRINUSE, "another process holds a lock on " + directory};
+}
+
+/// Removes a socket at `to` that nobody listens on. An error means that the path is not to be had.
+Result<void> clear_stale(const sockaddr_un& to) noexcept {
+    struct stat status {};
+    if (::lstat(to.sun_path, &status) != 0) {
+        if (errno == ENOENT) {
+            return {};
+        }
+        return last_error();
+    }
+    if (!S_ISSOCK(status.st_mode)) {
+        return make_error(EEXIST);
+    }
+    const Fd probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (!probe) {
+        return last_error();
+    }
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0 ||
+        errno == EAGAIN || errno == EPROTOTYPE) {
+        return make_error(EADDRINUSE);
+    }
+    if (errno == ENOENT) {
+        return {};
+    }
+    if (errno != ECONNREFUSED) {
+        return last_error();
+    }
+    if (::unlink(to.sun_path) != 0 && errno != ENOENT) {
+        return last_error();
+    }
+    return {};
+}
+
+/// Owner first, mode last: chown clears nothing here, and until then only we may connect.
+Result<void> dress(int file, const UnixPathAddress& address) noexcept {
+    if (address.owner || address.group) {
+        const uid_t owner = address.owner.value_or(static_cast<uid_t>(-1));
+        const gid_t group = address.group.value_or(static_cast<gid_t>(-1));
+        if (::fchownat(file, "", owner, group, AT_EMPTY_PATH) != 0) {
+            return last_error();
+        }
+    }
+    // By way of the descriptor: chmod of the path would follow whatever is there by now.
+    const std::string self = "/proc/self/fd/" + std::to_string(file);
+    if (::chmod(self.c_str(), address.mode) != 0 &&
+        (errno != ENOENT || ::chmod(address.path.c_str(), address.mode) != 0)) {
+        return last_error();
+    }
+    return {};
+}
+
+bool same_file(const struct stat& one, const struct stat& other) noexcept {
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+}  // namespace
+
+Outcome<Listener> Listener::open_path(const UnixPathAddress& address, int backlog) {
+    const std::string what = "listen unix " + address.path;
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    if (address.path.empty() || address.path.size() >= sizeof to.sun_path) {
+        return Failure{what, ENAMETOOLONG, "1 to 107 characters"};
+    }
+    std::memcpy(to.sun_path, address.path.data(), address.path.size());
+    const auto lock = lock_directory(address.path, what);
+    if (!lock) {
+        return lock.error();
+    }
+    if (const auto clear = clear_stale(to); !clear) {
+        const int error = clear.error().value();
+        std::string hint = error == EADDRINUSE ? "is another server running?"
+                           : error == EEXIST   ? "what is there is no socket: not replaced"
+                                               : "cannot tell whether somebody listens there";
+        return Failure{what, error, std::move(hint)};
+    }
+    Listener listener;
+    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!listener.fd_) {
+        return Failure{what, errno};
+    }
+    ::fchmod(listener.fd(), 0600);  // bind makes the file with the socket's own mode
+    if (::bind(listener.fd(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+        return Failure{what, errno, errno == EADDRINUSE ? "is another server running?" : ""};
+    }
+    listener.kind_ = Kind::unix_path;
+    listener.path_ = address.path;
+    listener.address_ = "unix:" + address.path;
+    listener.file_.reset(::open(address.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!listener.file_) {
+        return Failure{what, errno};
+    }
+    if (const auto done = dress(listener.file_.get(), address); !done) {
+        return Failure{what + ": set owner and mode", done.error().value()};
+    }
+    if (::listen(listener.fd(), backlog) != 0) {
+        return Failure{what, errno};
+    }
+    return listener;
+}
+
+void Listener::unlink_own_path() noexcept {
+    if (!file_) {
+        return;
+    }
+    // While the socket still listens: nobody else takes the path for stale between the look and the
+    // unlink.
+    struct stat ours {};
+    struct stat there {};
+    if (::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+        same_file(ours, there)) {
+        ::unlink(path_.c_str());
+    }
+    file_.reset();
+}
+
+}  // namespace reeve::os
