@@ -1,15 +1,18 @@
 // The entry of the one binary: reads the command line and does what it asks.
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <iostream>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "cli/arguments.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/probe.hpp"
 #include "cli/run.hpp"
+#include "cli/summary.hpp"
 #include "config/load.hpp"
+#include "config/show.hpp"
 #include "os/cgroup.hpp"
 
 namespace reeve::cli {
@@ -53,23 +56,44 @@ int fail(const std::vector<std::string>& errors) {
     return exit_config;
 }
 
+/// Loads, and looks at the surroundings if the text itself is good.
+config::Loaded load_and_probe(const Selection& selection) {
+    auto loaded = config::load(make_request(selection));
+    if (loaded.ok()) loaded.errors = probe(loaded);
+    return loaded;
+}
+
+bool wants_colour() {
+    return ::isatty(STDOUT_FILENO) == 1 && variable("NO_COLOR").value_or("").empty();
+}
+
 struct Execute {
     int operator()(const Run& run) const {
-        const auto loaded = config::load(make_request(run.selection));
-        if (!loaded.ok()) {
-            return fail(loaded.errors);
-        }
-        return start(loaded);
+        const auto loaded = load_and_probe(run.selection);
+        return loaded.ok() ? start(loaded) : fail(loaded.errors);
     }
     int operator()(const Check& check) const {
-        const auto loaded = config::load(make_request(check.selection));
-        return loaded.ok() ? 0 : fail(loaded.errors);
+        const auto loaded = load_and_probe(check.selection);
+        if (!loaded.ok()) return fail(loaded.errors);
+        std::cout << summarize(loaded, Paint{wants_colour()});
+        return exit_good;
     }
-    int operator()(const PrintConfig&) const { return 0; }
-    int operator()(const PrintReference&) const { return 0; }
-    int operator()(const PrintSchema&) const { return 0; }
+    int operator()(const PrintConfig& print) const {
+        const auto loaded = config::load(make_request(print.selection));
+        if (!loaded.ok()) return fail(loaded.errors);
+        std::cout << config::show_config(loaded.config);
+        return exit_good;
+    }
+    int operator()(const PrintReference& /*print*/) const {
+        std::cout << config::show_reference();
+        return exit_good;
+    }
+    int operator()(const PrintSchema& /*print*/) const {
+        std::cout << config::show_schema();
+        return exit_good;
+    }
     int operator()(const Say& say) const {
-        (say.exit_code == 0 ? std::cout : std::cerr) << say.text;
+        (say.exit_code == exit_good ? std::cout : std::cerr) << say.text;
         return say.exit_code;
     }
 };

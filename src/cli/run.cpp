@@ -1,6 +1,7 @@
 // `reeve run`: hands a configuration to the daemon.
 #include "cli/run.hpp"
 
+#include "cli/summary.hpp"
 #include "daemon/daemon.hpp"
 
 namespace reeve::cli {
@@ -8,6 +9,8 @@ namespace reeve::cli {
 int start(const config::Loaded& loaded) {
     daemon::RunOptions options;
     options.notes = loaded.notes;
+    options.warnings = certain_warnings(loaded);
+    options.version = REEVE_VERSION;
     return daemon::run(loaded.config, options);
 }
 

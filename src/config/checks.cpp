@@ -155,7 +155,9 @@ private:
                                         " is more than a third of timeout (" +
                                         format_duration(policy.timeout) + ")");
         } else {
-            policy.beat_interval = longest;
+            policy.beat_interval =
+                std::max<core::Duration>(std::chrono::floor<std::chrono::milliseconds>(longest),
+                                         std::chrono::milliseconds{1});
         }
     }
 

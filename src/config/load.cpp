@@ -64,6 +64,9 @@ public:
         read_pools();
         check_addresses(loaded_.config, reading_);
         loaded_.errors = reading_.problems.lines();
+        for (const auto& [path, place] : reading_.places) {
+            loaded_.places[path] = describe(place);
+        }
         return std::move(loaded_);
     }
 

@@ -1,6 +1,7 @@
 // From files, environment and flags to core::Config: the way into this room.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct Loaded {
     core::Config config;              ///< only meaningful without errors
     std::vector<std::string> errors;  ///< one line each, ready to print
     std::vector<std::string> notes;   ///< what was decided for the user, such as workers: auto
+    /// Where each option was written, by path ("pools.web.cwd"), for complaints that come later.
+    std::map<std::string, std::string> places;
     [[nodiscard]] bool ok() const { return errors.empty(); }
 };
 
