@@ -2,7 +2,6 @@
 #pragma once
 
 #include <sched.h>
-
 #include <vector>
 
 namespace reeve::os {

@@ -15,13 +15,13 @@ namespace reeve::os {
 struct CgroupRoots {
     std::filesystem::path cgroup = "/proc/self/cgroup";
     std::filesystem::path mountinfo = "/proc/self/mountinfo";
-    std::filesystem::path mounts = "/";     ///< put before each mount point
+    std::filesystem::path mounts = "/";  ///< put before each mount point
 };
 
 struct CpuCount {
-    unsigned cpus = 1;                      ///< the smaller of the two below, at least 1
-    unsigned affinity = 1;                  ///< CPUs in the affinity mask
-    std::optional<double> quota;            ///< tightest of this cgroup and its ancestors, in CPUs
+    unsigned cpus = 1;            ///< the smaller of the two below, at least 1
+    unsigned affinity = 1;        ///< CPUs in the affinity mask
+    std::optional<double> quota;  ///< tightest of this cgroup and its ancestors, in CPUs
     /// "2 CPUs: cgroup quota 150000/100000 us (/a/b) rounded up, affinity 8"
     std::string explanation;
 };

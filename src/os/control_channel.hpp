@@ -1,10 +1,9 @@
 // The private channel between reeve and one worker: checks what comes, sends sockets by SCM_RIGHTS.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
+#include <sys/types.h>
 #include <variant>
 #include <vector>
 
@@ -25,15 +24,15 @@ struct ControlChannel {
 
 /// What a worker said, or that it said nothing.
 struct HelloMessage {
-    pid_t process = 0;          ///< as the worker sees itself; not to be trusted
-    bool drains = false;        ///< acts on Drain: needs no stop signal
+    pid_t process = 0;    ///< as the worker sees itself; not to be trusted
+    bool drains = false;  ///< acts on Drain: needs no stop signal
 };
 struct ReadyMessage {};
 struct GarbageMessage {
-    const char* reason = "";    ///< for the log: "too short", "wrong magic", ...
+    const char* reason = "";  ///< for the log: "too short", "wrong magic", ...
 };
-struct NoMessage {};            ///< nothing there now
-struct ClosedChannel {};        ///< no process holds the other end any more
+struct NoMessage {};      ///< nothing there now
+struct ClosedChannel {};  ///< no process holds the other end any more
 
 using ControlMessage =
     std::variant<HelloMessage, ReadyMessage, GarbageMessage, NoMessage, ClosedChannel>;
@@ -48,8 +47,8 @@ struct Welcome {
     std::uint32_t slot = 0;
     std::uint64_t quota = 0;
     std::uint64_t generation = 0;
-    std::vector<std::string> names;     ///< one a socket
-    std::vector<int> sockets;           ///< borrowed; at most REEVE_SOCKETS_MAX
+    std::vector<std::string> names;  ///< one a socket
+    std::vector<int> sockets;        ///< borrowed; at most REEVE_SOCKETS_MAX
 };
 
 /// EAGAIN when the channel is full, EMSGSIZE when names and sockets do not fit, EPIPE when the

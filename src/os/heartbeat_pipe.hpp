@@ -1,10 +1,9 @@
 // The packet-mode pipe on which one worker's process tree beats.
 #pragma once
 
-#include <reeve/protocol.h>
-
 #include "os/fd.hpp"
 #include "os/result.hpp"
+#include <reeve/protocol.h>
 
 namespace reeve::os {
 
@@ -21,10 +20,10 @@ struct HeartbeatPipe {
 [[nodiscard]] Result<HeartbeatPipe> make_heartbeat_pipe() noexcept;
 
 enum class BeatVerdict {
-    beat,       ///< `BeatReading::beat` is well-formed: size, magic, version, state
-    garbage,    ///< a packet that is no beat: count it
-    empty,      ///< nothing there now
-    end,        ///< no process holds the other end any more
+    beat,     ///< `BeatReading::beat` is well-formed: size, magic, version, state
+    garbage,  ///< a packet that is no beat: count it
+    empty,    ///< nothing there now
+    end,      ///< no process holds the other end any more
 };
 
 struct BeatReading {

@@ -1,10 +1,15 @@
 // Listening sockets over TCP and abstract names; refusing and measuring for all kinds.
 #include "os/listener.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
+#include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,12 +17,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstring>
-#include <memory>
 #include <utility>
 
 namespace reeve::os {
@@ -144,8 +143,8 @@ Result<AcceptQueue> find_queue(const char* reply, std::size_t size) noexcept {
 }
 
 Result<AcceptQueue> unix_queue(ino_t inode) noexcept {
-    const Fd netlink{::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                              NETLINK_SOCK_DIAG)};
+    const Fd netlink{
+        ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)};
     if (!netlink) {
         return last_error();
     }
@@ -277,11 +276,8 @@ Result<void> Listener::refuse_new_connections() noexcept {
             }
             return {};
         }
-        case Kind::unix_path:
-            unlink_own_path();
-            return {};
-        case Kind::unix_abstract:
-            return make_error(EOPNOTSUPP);
+        case Kind::unix_path: unlink_own_path(); return {};
+        case Kind::unix_abstract: return make_error(EOPNOTSUPP);
     }
     return make_error(EINVAL);
 }

@@ -1,11 +1,10 @@
 // Listening sockets: opened with clear errors, measured, closed without leaving or taking anything.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <variant>
 
 #include "os/fd.hpp"
@@ -15,10 +14,10 @@ namespace reeve::os {
 
 /// A host name that has addresses of both families means its IPv4 one.
 struct TcpAddress {
-    std::string host;           ///< literal or name, no brackets; empty or "*" = 0.0.0.0
-    std::uint16_t port = 0;     ///< 0: the kernel picks, see Listener::port
-    bool v6only = false;        ///< for an IPv6 address
-    bool nodelay = true;        ///< TCP_NODELAY, inherited by accepted sockets
+    std::string host;        ///< literal or name, no brackets; empty or "*" = 0.0.0.0
+    std::uint16_t port = 0;  ///< 0: the kernel picks, see Listener::port
+    bool v6only = false;     ///< for an IPv6 address
+    bool nodelay = true;     ///< TCP_NODELAY, inherited by accepted sockets
 };
 
 struct UnixPathAddress {
@@ -29,7 +28,7 @@ struct UnixPathAddress {
 };
 
 struct UnixAbstractAddress {
-    std::string name;           ///< without the '@'
+    std::string name;  ///< without the '@'
 };
 
 using ListenAddress = std::variant<TcpAddress, UnixPathAddress, UnixAbstractAddress>;
@@ -88,7 +87,7 @@ private:
     static Outcome<Listener> open_abstract(const UnixAbstractAddress& address, int backlog);
 
     Fd fd_;
-    Fd file_;               // O_PATH on the socket file: while open, its inode number is not reused
+    Fd file_;  // O_PATH on the socket file: while open, its inode number is not reused
     std::string path_;
     std::string address_;
     ino_t inode_ = 0;

@@ -1,4 +1,5 @@
 // Listening on a Unix path: never taken from somebody who listens there, never left behind.
+#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
@@ -6,8 +7,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "os/listener.hpp"
 

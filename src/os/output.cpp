@@ -1,16 +1,15 @@
 // The four ways of writing without blocking.
 #include "os/output.hpp"
 
+#include <array>
+#include <cstdio>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <span>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdio>
-#include <span>
 
 namespace reeve::os {
 namespace {
@@ -23,8 +22,7 @@ Fd open_again(int fd) noexcept {
 
 Result<std::size_t> send_some(int fd, std::string_view bytes) noexcept {
     for (;;) {
-        const ssize_t count =
-            ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t count = ::send(fd, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (count >= 0) {
             return static_cast<std::size_t>(count);
         }
@@ -62,8 +60,7 @@ Result<Output> Output::open(int fd) noexcept {
 
 Result<std::size_t> Output::write(std::string_view bytes) noexcept {
     switch (way_) {
-        case Way::send:
-            return send_some(fd_.get(), bytes);
+        case Way::send: return send_some(fd_.get(), bytes);
         case Way::poll_first: {
             pollfd asked{fd_.get(), POLLOUT, 0};
             if (::poll(&asked, 1, 0) <= 0) {
@@ -74,8 +71,7 @@ Result<std::size_t> Output::write(std::string_view bytes) noexcept {
             break;
         }
         case Way::plain:
-        case Way::nonblocking:
-            break;
+        case Way::nonblocking: break;
     }
     return write_some(fd_.get(), std::as_bytes(std::span{bytes}));
 }

@@ -1,10 +1,9 @@
 // A child process as an object that owns its pidfd: to signal, to look at, to reap. No policy.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
+#include <sys/types.h>
 
 #include "core/exit_status.hpp"
 #include "core/time.hpp"

@@ -1,15 +1,14 @@
 // Reading small files of /proc into memory of a fixed size.
 #pragma once
 
-#include <fcntl.h>
-#include <sys/types.h>
-
 #include <array>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <fcntl.h>
 #include <span>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "os/fd.hpp"

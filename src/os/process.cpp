@@ -1,13 +1,12 @@
 // Stamps, memory and activity of processes and their trees.
 #include "os/process.hpp"
 
-#include <dirent.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <dirent.h>
 #include <memory>
 #include <string_view>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "os/proc_file.hpp"
 

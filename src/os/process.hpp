@@ -1,11 +1,10 @@
 // What /proc shows of a process and the tree below it: bounded, cheap, never trusted to be there.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "os/pidfd.hpp"
@@ -45,9 +44,9 @@ struct ProcessStamp {
 /// What the threads of a process have consumed and whether they do anything now. Two equal ones
 /// with `asleep` mean that it did nothing in between.
 struct Activity {
-    std::uint64_t cpu_ns = 0;   ///< run time of all living threads
-    std::uint64_t slices = 0;   ///< how often they got a CPU
-    bool asleep = false;        ///< none runs, wants to run, is stopped or in D state
+    std::uint64_t cpu_ns = 0;  ///< run time of all living threads
+    std::uint64_t slices = 0;  ///< how often they got a CPU
+    bool asleep = false;       ///< none runs, wants to run, is stopped or in D state
     friend bool operator==(const Activity&, const Activity&) = default;
 };
 
@@ -57,16 +56,16 @@ struct Activity {
 /// One thread at one moment.
 struct ThreadDescription {
     pid_t tid = 0;
-    std::string name;       ///< printable characters only
-    char state = '?';       ///< as in ps: R, S, D, T, t, Z, X
-    std::string wchan;      ///< kernel function it sleeps in; empty = none or not permitted
-    std::string syscall;    ///< "epoll_wait", "syscall 291", "running", "not permitted"
-    std::string stack;      ///< kernel frames joined by " < "; "not permitted"
+    std::string name;     ///< printable characters only
+    char state = '?';     ///< as in ps: R, S, D, T, t, Z, X
+    std::string wchan;    ///< kernel function it sleeps in; empty = none or not permitted
+    std::string syscall;  ///< "epoll_wait", "syscall 291", "running", "not permitted"
+    std::string stack;    ///< kernel frames joined by " < "; "not permitted"
 };
 
 struct ProcessDescription {
     std::size_t threads_total = 0;
-    std::vector<ThreadDescription> threads;     ///< the main thread first
+    std::vector<ThreadDescription> threads;  ///< the main thread first
     /// "thread 12 python3 S in futex (futex_wait_queue), stack: not permitted; ...; and 31 more"
     [[nodiscard]] std::string text() const;
 };

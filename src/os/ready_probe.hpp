@@ -1,9 +1,8 @@
 // Whether a worker that says nothing is ready: does the kernel show that it waits for connections?
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
+#include <sys/types.h>
 #include <vector>
 
 #include "os/result.hpp"
@@ -39,7 +38,7 @@ public:
 private:
     pid_t pid_;
     std::vector<ino_t> sockets_;
-    std::uint64_t last_ticks_ = 0;
+    std::uint64_t last_cpu_ns_ = 0;
     bool looked_ = false;
 };
 

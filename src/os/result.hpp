@@ -31,9 +31,9 @@ inline bool would_block(const Error& error) noexcept {
 
 /// An error that names its place: "listen tcp 127.0.0.1:80", EACCES, "ports below 1024 need ...".
 struct Failure {
-    std::string what;   ///< the operation and the thing
-    int error = 0;      ///< errno, or 0 where there is none
-    std::string hint{}; ///< what to do about it; may be empty
+    std::string what;    ///< the operation and the thing
+    int error = 0;       ///< errno, or 0 where there is none
+    std::string hint{};  ///< what to do about it; may be empty
 
     /// One line: "what: strerror (hint)".
     [[nodiscard]] std::string text() const;

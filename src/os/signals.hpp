@@ -10,7 +10,7 @@ namespace reeve::os {
 
 struct SignalRow {
     int number;
-    std::string_view name;      ///< "SIGTERM"
+    std::string_view name;  ///< "SIGTERM"
 };
 
 /// Every standard signal of this architecture, by number.

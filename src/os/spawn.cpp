@@ -1,26 +1,25 @@
 // The one file that knows Boost.Process: its arguments, environment, initialisers; with clone3.
 #include "os/spawn.hpp"
 
-#include <fcntl.h>
-#include <linux/sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <climits>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
+#include <linux/sched.h>
 #include <span>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <utility>
 
-// These two first: the headers of Boost.Process 1.81 lean on them without including them.
+// clang-format off: the headers of Boost.Process 1.81 lean on the first two without including them.
 #include <boost/optional.hpp>
-#include <boost/type_traits.hpp>
-
 #include <boost/process/v2/environment.hpp>
 #include <boost/process/v2/impl/environment.ipp>  // not inline, even in the header-only build
 #include <boost/process/v2/posix/default_launcher.hpp>
+#include <boost/type_traits.hpp>
+// clang-format on
 
 #include "os/spawn_child.hpp"
 

@@ -1,12 +1,11 @@
 // Starts a process with exactly what it was promised, and tells where it failed when it did.
 #pragma once
 
-#include <sys/resource.h>
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
+#include <sys/types.h>
 #include <vector>
 
 #include "os/fd.hpp"
@@ -44,23 +43,23 @@ struct SpawnRequest {
     /// argv[0] without a slash is looked up along PATH of `env` as the child's user; with one it is
     /// relative to `cwd`.
     std::vector<std::string> argv;
-    std::vector<std::string> env;   ///< KEY=VALUE, complete: nothing is added from our own
-    std::string pid_variable;       ///< set to the child's own pid (LISTEN_PID); empty = none
-    std::vector<PassedFd> fds;      ///< targets 3, 4, ... without gaps, in order
-    int standard_output = 1;        ///< our descriptor that becomes the child's stdout
-    int standard_error = 2;         ///< our descriptor that becomes the child's stderr
-    std::string cwd;                ///< empty = ours; entered as the child's user
+    std::vector<std::string> env;  ///< KEY=VALUE, complete: nothing is added from our own
+    std::string pid_variable;      ///< set to the child's own pid (LISTEN_PID); empty = none
+    std::vector<PassedFd> fds;     ///< targets 3, 4, ... without gaps, in order
+    int standard_output = 1;       ///< our descriptor that becomes the child's stdout
+    int standard_error = 2;        ///< our descriptor that becomes the child's stderr
+    std::string cwd;               ///< empty = ours; entered as the child's user
     std::optional<Credentials> credentials;
     std::optional<mode_t> umask;
-    std::optional<int> nice;        ///< absolute
+    std::optional<int> nice;  ///< absolute
     std::vector<ResourceLimit> limits;
-    std::vector<unsigned> cpus;     ///< affinity; empty = ours
-    int parent_death_signal = 0;    ///< when the thread that spawned it ends; 0 = none
+    std::vector<unsigned> cpus;   ///< affinity; empty = ours
+    int parent_death_signal = 0;  ///< when the thread that spawned it ends; 0 = none
 };
 
 /// Where on the way to the new program it failed.
 enum class SpawnStage {
-    prepare,        ///< in the parent: a request that makes no sense, or no pipe
+    prepare,  ///< in the parent: a request that makes no sense, or no pipe
     clone,
     group,
     standard_input,
@@ -72,7 +71,7 @@ enum class SpawnStage {
     groups,
     gid,
     uid,
-    parent_death,   ///< the parent died meanwhile (ESRCH), or prctl failed
+    parent_death,  ///< the parent died meanwhile (ESRCH), or prctl failed
     cwd,
     exec,
 };
@@ -82,7 +81,7 @@ enum class SpawnStage {
 struct SpawnFailure {
     SpawnStage stage = SpawnStage::prepare;
     int error = 0;
-    std::string text;   ///< "chdir /srv/x: No such file or directory"
+    std::string text;  ///< "chdir /srv/x: No such file or directory"
     friend bool operator==(const SpawnFailure&, const SpawnFailure&) = default;
 };
 

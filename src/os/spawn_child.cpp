@@ -1,6 +1,9 @@
 // The way from clone to exec. Async-signal-safe: no allocation, no locks, no libc state.
 #include "os/spawn_child.hpp"
 
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -8,10 +11,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 
 namespace reeve::os {
 namespace {
@@ -144,9 +143,7 @@ int exec_first(const ChildPlan& plan) noexcept {
     for (const char* const* path = plan.candidates; *path != nullptr; ++path) {
         ::execve(*path, plan.argv, plan.env);
         switch (errno) {
-            case EACCES:
-                error = EACCES;
-                break;
+            case EACCES: error = EACCES; break;
             case ENOENT:
             case ENOTDIR:
             case ENAMETOOLONG:
@@ -157,8 +154,7 @@ int exec_first(const ChildPlan& plan) noexcept {
                     error = errno;
                 }
                 break;
-            default:
-                return errno;
+            default: return errno;
         }
     }
     return error;

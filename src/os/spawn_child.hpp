@@ -1,11 +1,10 @@
 // The child's side of a spawn: raw system calls on memory that the parent prepared.
 #pragma once
 
-#include <sys/resource.h>
-#include <sys/types.h>
-
 #include <cstdint>
 #include <span>
+#include <sys/resource.h>
+#include <sys/types.h>
 
 #include "os/spawn.hpp"
 
@@ -27,18 +26,18 @@ struct Placement {
 /// Everything that `run_child` needs, allocated before clone: between clone and exec nothing may
 /// allocate or lock.
 struct ChildPlan {
-    int report = -1;                        ///< write end of the report pipe
-    std::span<Placement> placements;        ///< targets 0 .. size-1; source of 0 is ignored
+    int report = -1;                  ///< write end of the report pipe
+    std::span<Placement> placements;  ///< targets 0 .. size-1; source of 0 is ignored
     const mode_t* umask = nullptr;
     const int* nice = nullptr;
     std::span<const ResourceLimit> limits;
-    std::span<const unsigned long> cpus;    ///< as for sched_setaffinity; empty = ours
+    std::span<const unsigned long> cpus;  ///< as for sched_setaffinity; empty = ours
     const Credentials* credentials = nullptr;
     int parent_death_signal = 0;
     pid_t parent = 0;
     const char* cwd = nullptr;
-    char* pid_slot = nullptr;               ///< room for 12 characters at the end of an env entry
-    const char* const* candidates = nullptr; ///< paths to try, null-terminated
+    char* pid_slot = nullptr;                 ///< room for 12 characters at the end of an env entry
+    const char* const* candidates = nullptr;  ///< paths to try, null-terminated
     char* const* argv = nullptr;
     char* const* env = nullptr;
 };

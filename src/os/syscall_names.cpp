@@ -1,11 +1,10 @@
 // One table for all architectures: calls that one of them lacks are left out there.
 #include "os/syscall_names.hpp"
 
-#include <sys/syscall.h>
-
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <sys/syscall.h>
 
 namespace reeve::os {
 namespace {

@@ -1,10 +1,9 @@
 // Users and groups, by name or number.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "os/result.hpp"
@@ -12,11 +11,11 @@
 namespace reeve::os {
 
 struct User {
-    std::string name;               ///< empty for a number that the user database does not know
+    std::string name;  ///< empty for a number that the user database does not know
     uid_t uid = 0;
-    gid_t gid = 0;                  ///< primary; for an unknown number the same number
-    std::vector<gid_t> groups;      ///< all, the primary one too
-    std::string home;               ///< "/" for an unknown number
+    gid_t gid = 0;              ///< primary; for an unknown number the same number
+    std::vector<gid_t> groups;  ///< all, the primary one too
+    std::string home;           ///< "/" for an unknown number
 };
 
 /// "no user named x".

@@ -1,25 +1,24 @@
 // A child for the os tests: tells what it was given, or waits in a way that a test asks for.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <poll.h>
 #include <sched.h>
+#include <set>
+#include <string>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <set>
-#include <string>
 #include <thread>
+#include <unistd.h>
 
 namespace {
 
@@ -49,8 +48,8 @@ void print_descriptors() {
 void print_status() {
     std::ifstream status{"/proc/self/status"};
     for (std::string line; std::getline(status, line);) {
-        for (const char* key : {"SigBlk:", "SigIgn:", "SigCgt:", "SigPnd:", "Groups:", "Uid:", "Gid:",
-                                "Umask:", "Cpus_allowed_list:"}) {
+        for (const char* key : {"SigBlk:", "SigIgn:", "SigCgt:", "SigPnd:", "Groups:", "Uid:",
+                                "Gid:", "Umask:", "Cpus_allowed_list:"}) {
             if (line.starts_with(key)) {
                 const auto tab = line.find('\t');
                 std::cout << line.substr(0, tab - 1) << '=' << line.substr(tab + 1) << '\n';
@@ -71,8 +70,8 @@ int print_state(char** argv) {
               << "\nnofile=" << files.rlim_cur << ' ' << files.rlim_max
               << "\nnice=" << ::getpriority(PRIO_PROCESS, 0)
               << "\ncwd=" << std::filesystem::current_path().string()
-              << "\nlisten_pid=" << (listen_pid != nullptr ? listen_pid : "none") << "\nargv0=" << argv[0]
-              << "\nenv=";
+              << "\nlisten_pid=" << (listen_pid != nullptr ? listen_pid : "none")
+              << "\nargv0=" << argv[0] << "\nenv=";
     for (char** entry = ::environ; *entry != nullptr; ++entry) {
         std::cout << *entry << ' ';
     }

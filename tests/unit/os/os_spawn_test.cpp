@@ -1,15 +1,14 @@
 // Spawning: a child gets exactly what it was promised, and says where it failed.
-#include "os/spawn.hpp"
-
-#include <doctest/doctest.h>
+#include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <fstream>
+#include <doctest/doctest.h>
 
+#include "os/spawn.hpp"
 #include "support.hpp"
 
 using reeve::os::ResourceLimit;
@@ -46,7 +45,7 @@ SpawnFailure failure_of(const SpawnRequest& request) {
 }  // namespace
 
 TEST_CASE("a worker would see foreign descriptors, masks or signal states if hygiene failed") {
-    // A parent in a bad state: SIGPIPE ignored, a signal blocked, an inheritable descriptor with a gap.
+    // A parent in a bad state: SIGPIPE ignored, a signal blocked, an inheritable descriptor.
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGUSR1, [](int) {});
     sigset_t blocked;
@@ -135,8 +134,8 @@ TEST_CASE("per-worker settings would silently not apply") {
     CHECK(state["env"] == "");
 }
 
-TEST_CASE("a worker would keep root's rights or lose the signal of its parent's death"
-          * doctest::skip(::geteuid() != 0)) {
+TEST_CASE("a worker would keep root's rights or lose the signal of its parent's death" *
+          doctest::skip(::geteuid() != 0)) {
     SpawnRequest request;
     request.credentials = {65534, 65533, {65533, 4242}};
     request.parent_death_signal = SIGTERM;
@@ -156,7 +155,8 @@ TEST_CASE("children would inherit the raised descriptor limit, and select(2) wou
     SpawnRequest request;
     request.limits = {before};
     TestChild child{request, {"state"}};
-    CHECK(child.state()["nofile"] == std::to_string(before.soft) + " " + std::to_string(before.hard));
+    CHECK(child.state()["nofile"] ==
+          std::to_string(before.soft) + " " + std::to_string(before.hard));
 }
 
 TEST_CASE("the operator would not learn which step of a start failed") {
@@ -185,8 +185,9 @@ TEST_CASE("the operator would not learn which step of a start failed") {
 
     request.argv = {"true"};
     request.cwd = "/no/such/directory";
-    CHECK(failure_of(request) == SpawnFailure{SpawnStage::cwd, ENOENT,
-                                              "chdir /no/such/directory: No such file or directory"});
+    CHECK(failure_of(request) ==
+          SpawnFailure{SpawnStage::cwd, ENOENT,
+                       "chdir /no/such/directory: No such file or directory"});
     request.cwd.clear();
     request.limits = {{9999, 1, 1}};
     CHECK(failure_of(request).stage == SpawnStage::limits);

@@ -1,15 +1,15 @@
 // What the os tests share: starting the child helper, waiting for facts with a bound.
 #pragma once
 
-#include <doctest/doctest.h>
-#include <poll.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <poll.h>
 #include <span>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
 
 #include "os/spawn.hpp"
 
