@@ -13,12 +13,13 @@
 #include <unistd.h>
 #include <utility>
 
-// clang-format off: the headers of Boost.Process 1.81 lean on the first two without including them.
+// The order stays: the headers of Boost.Process 1.81 lean on the first two unasked.
+// clang-format off
 #include <boost/optional.hpp>
+#include <boost/type_traits.hpp>
 #include <boost/process/v2/environment.hpp>
 #include <boost/process/v2/impl/environment.ipp>  // not inline, even in the header-only build
 #include <boost/process/v2/posix/default_launcher.hpp>
-#include <boost/type_traits.hpp>
 // clang-format on
 
 #include "os/spawn_child.hpp"
