@@ -46,9 +46,11 @@ static void fail(const char* what) {
     exit(1);
 }
 
+/* All siblings are woken for a connection. EPOLLEXCLUSIVE would wake one, and where that one stands
+ * still or is about to leave, the connection would wait for the next one to come. */
 static void watch_listeners(int watch) {
     for (unsigned i = 0; i < listener_count && watch != accepting; i++) {
-        struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &listeners[i]};
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listeners[i]};
         epoll_ctl(server.epoll_fd, watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listeners[i].fd, &event);
     }
     accepting = watch;
