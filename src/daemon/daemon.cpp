@@ -1,0 +1,190 @@
+// The shell: start-up, the turn of the loop, the end.
+#include "daemon/daemon.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <random>
+#include <system_error>
+#include <unistd.h>
+
+#include "core/supervisor.hpp"
+#include "daemon/fleet.hpp"
+#include "daemon/inbox.hpp"
+#include "daemon/log.hpp"
+#include "daemon/loop.hpp"
+#include "daemon/render_parts.hpp"
+#include "daemon/sockets.hpp"
+#include "daemon/start_error.hpp"
+#include "os/clock.hpp"
+#include "os/pidfd.hpp"
+#include "os/signals.hpp"
+#include "os/spawn.hpp"
+
+namespace reeve::daemon {
+namespace {
+
+constexpr std::array caught_signals{SIGTERM, SIGINT,  SIGQUIT, SIGHUP,   SIGTTIN,
+                                    SIGTTOU, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
+
+/// Readers of the log get this long for the last lines.
+constexpr int last_flush_milliseconds = 200;
+
+/// Facts that answer actions are applied in the same pass of the loop, but not without end.
+constexpr int turns_a_pass = 8;
+
+os::ResourceLimit own_nofile() {
+    const auto before = os::raise_nofile();
+    if (!before) throw StartError(exit_code_resource, "NOFILE limit: " + before.error().message());
+    return *before;
+}
+
+void check_orphans(const core::Config& config) {
+    for (const core::PoolConfig& pool : config.pools) {
+        if (pool.process.orphans == core::Orphans::keep && getpid() == 1) {
+            throw StartError(exit_code_config,
+                             "pools." + pool.name +
+                                 ".orphans: keep: not as PID 1, whose end is the end of everybody");
+        }
+    }
+}
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32U) ^ device();
+}
+
+class Daemon {
+public:
+    Daemon(const core::Config& config, const RunOptions& options)
+        : log_(loop_, config.log),
+          sockets_(loop_, inbox_, log_, config),
+          fleet_(loop_, inbox_, log_, config, sockets_, own_nofile()),
+          supervisor_(config, random_seed()),
+          timer_(loop_.make_timer([this] { inbox_.put(core::Tick{}); })) {
+        loop_.on_signals(caught_signals, [this](int number) { on_signal(number); });
+        announce(config, options);
+    }
+
+    int run() {
+        turn();
+        while (!exit_code_) {
+            loop_.wait();
+            for (int i = 0; i < turns_a_pass && !exit_code_; ++i) {
+                turn();
+                if (inbox_.empty()) break;
+            }
+            if (!inbox_.empty() || spawns_wait_) loop_.wake();
+        }
+        fleet_.kill_hooks();
+        sockets_.close();
+        log_.flush(last_flush_milliseconds);
+        return *exit_code_;
+    }
+
+private:
+    void announce(const core::Config& config, const RunOptions& options) {
+        LogLine start{core::LogLevel::info, "reeve_started", {}, {}};
+        start.message = text("reeve ", options.version, ", pid ", getpid(), ", ",
+                             config.pools.size(), config.pools.size() == 1 ? " pool" : " pools");
+        add(start, "version", options.version);
+        add(start, "pid", getpid());
+        log_.write(start);
+        for (const std::string& note : options.notes) {
+            log_.write({core::LogLevel::info, "note", {}, note});
+        }
+        for (const std::string& warning : options.warnings) {
+            log_.write({core::LogLevel::warning, "config_warning", {}, warning});
+        }
+        for (const core::PoolConfig& pool : config.pools) {
+            if (getuid() != 0 || !pool.process.user.empty()) continue;
+            LogLine line{core::LogLevel::warning, "runs_as_root", pool.name,
+                         "workers run as root: set `user`"};
+            add(line, "pool", pool.name);
+            log_.write(line);
+        }
+    }
+
+    void on_signal(int number) {
+        switch (number) {
+            case SIGCHLD: return fleet_.reap_orphans();
+            case SIGTERM:
+                log_signal(number, "graceful stop");
+                return inbox_.put(core::StopRequested{core::StopMode::graceful});
+            case SIGINT:
+            case SIGQUIT:
+                log_signal(number, "fast stop");
+                return inbox_.put(core::StopRequested{core::StopMode::fast});
+            default: log_signal(number, "it has no meaning in this version: nothing changes");
+        }
+    }
+
+    void log_signal(int number, std::string_view meaning) {
+        LogLine line{core::LogLevel::info, "signal", {}, {}};
+        line.message = text(os::signal_name(number), ": ", meaning);
+        add(line, "signal", os::signal_name(number));
+        log_.write(line);
+    }
+
+    void turn() {
+        const core::Time now = os::now();
+        const core::Output out = supervisor_.turn(inbox_.take(), now);
+        for (const core::Action& action : out.actions) {
+            std::visit([this](const auto& wanted) { carry_out(wanted); }, action);
+        }
+        spawns_wait_ = fleet_.spawn_waiting();
+        for (const core::Record& record : out.records) publish(record);
+        fleet_.bury();
+        timer_.set(supervisor_.next_deadline());
+    }
+
+    template <typename Action>
+    void carry_out(const Action& action) {
+        fleet_.carry_out(action);
+    }
+    void carry_out(const core::RefuseConnections&) { sockets_.refuse_new_connections(); }
+    void carry_out(const core::Leave& action) { exit_code_ = action.exit_code; }
+
+    void publish(const core::Record& record) {
+        const LogLine line = render(record, fleet_);
+        log_.write(line);
+    }
+
+    Loop loop_;
+    Inbox inbox_;
+    Log log_;
+    Sockets sockets_;
+    Fleet fleet_;
+    core::Supervisor supervisor_;
+    Timer timer_;
+    bool spawns_wait_ = false;
+    std::optional<int> exit_code_;
+};
+
+int fail(const char* what, int code) {
+    (void)std::fprintf(stderr, "reeve: %s\n", what);
+    return code;
+}
+
+}  // namespace
+
+int run(const core::Config& config, const RunOptions& options) noexcept {
+    try {
+        (void)std::signal(SIGPIPE, SIG_IGN);
+        check_orphans(config);
+        if (const auto subreaper = os::become_subreaper(); !subreaper) {
+            return fail(("subreaper: " + subreaper.error().message()).c_str(), exit_code_resource);
+        }
+        Daemon daemon{config, options};
+        return daemon.run();
+    } catch (const StartError& error) {
+        return fail(error.what(), error.exit_code);
+    } catch (const std::system_error& error) {
+        return fail(error.what(), exit_code_resource);
+    } catch (const std::exception& error) {
+        return fail(error.what(), 1);
+    }
+}
+
+}  // namespace reeve::daemon

@@ -1,0 +1,133 @@
+// Carries out the core's actions on workers. Spawning and dying are in fleet_spawn.cpp.
+#include "daemon/fleet.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "daemon/render_parts.hpp"
+#include "os/control_channel.hpp"
+#include "os/process.hpp"
+#include "os/signals.hpp"
+
+namespace reeve::daemon {
+
+WorkerProcess* Fleet::find(core::Incarnation incarnation) {
+    const auto found = workers_.find(number(incarnation));
+    return found == workers_.end() ? nullptr : found->second.get();
+}
+
+std::string Fleet::subject(const WorkerProcess& worker) const {
+    return text(pool(worker.seat().pool), "/", number(worker.seat().slot), " pid ", worker.pid());
+}
+
+LogLine Fleet::about(const WorkerProcess& worker, core::LogLevel level,
+                     std::string_view event) const {
+    LogLine line = about_worker(*this, {worker.seat(), worker.incarnation()}, level);
+    line.event = event;
+    return line;
+}
+
+void Fleet::carry_out(const core::Signal& action) {
+    WorkerProcess* worker = find(action.incarnation);
+    if (worker == nullptr) {
+        drop_waiting(action.incarnation);
+        return;
+    }
+    if (action.target == core::Signal::Target::tree) {
+        (void)os::signal_tree(worker->child(), action.signal);
+    } else {
+        (void)worker->child().signal(action.signal);
+    }
+    LogLine line = about(*worker, core::LogLevel::debug, "signal_sent");
+    line.message = text(os::signal_name(action.signal), " sent");
+    add(line, "signal", os::signal_name(action.signal));
+    log_.write(line);
+}
+
+void Fleet::carry_out(const core::Drain& action) {
+    WorkerProcess* worker = find(action.incarnation);
+    if (worker == nullptr) {
+        drop_waiting(action.incarnation);
+        return;
+    }
+    if (worker->control() >= 0 && os::send_drain(worker->control(), action.within)) return;
+    // Who does not listen where it promised to gets what every other program gets.
+    (void)worker->child().signal(config_of(worker->seat()).policy.stop_signal);
+}
+
+void Fleet::carry_out(const core::Probe& action) {
+    if (WorkerProcess* worker = find(action.incarnation)) worker->probe();
+}
+
+void Fleet::carry_out(const core::Examine& action) {
+    if (WorkerProcess* worker = find(action.incarnation)) worker->examine(action.process);
+}
+
+void Fleet::carry_out(const core::Sample& action) {
+    if (WorkerProcess* worker = find(action.incarnation)) worker->sample();
+}
+
+void Fleet::carry_out(const core::IgnoreBeats& action) {
+    if (WorkerProcess* worker = find(action.incarnation)) worker->ignore_beats();
+}
+
+void Fleet::carry_out(const core::Describe& action) {
+    WorkerProcess* worker = find(action.incarnation);
+    if (worker == nullptr) return;
+    const auto description = os::describe_process(worker->pid());
+    LogLine line = about(*worker, core::LogLevel::error, "hang_description");
+    line.message = description.text();
+    add(line, "threads", description.threads_total);
+    log_.write(line);
+}
+
+void Fleet::carry_out(const core::RunHangHook& action) {
+    WorkerProcess* worker = find(action.incarnation);
+    if (worker == nullptr) return inbox_.put(core::HookEnded{action.incarnation});
+    const core::PoolConfig& pool = config_of(worker->seat());
+    const std::vector<std::pair<std::string, std::string>> facts{
+        {"REEVE_EVENT", "hang"},
+        {"REEVE_POOL", pool.name},
+        {"REEVE_SLOT", std::to_string(number(worker->seat().slot))},
+        {"REEVE_PID", std::to_string(worker->pid())},
+        {"REEVE_INCARNATION", std::to_string(number(action.incarnation))},
+    };
+    const auto request =
+        make_hook_request(pool, identities_[number(worker->seat().pool)], pool.on_hang, facts);
+    hooks_.run(
+        "on_hang", subject(*worker), request, action.within,
+        [this, incarnation = action.incarnation] { inbox_.put(core::HookEnded{incarnation}); });
+}
+
+void Fleet::carry_out(const core::RunDegradedHook& action) {
+    const core::PoolConfig& pool = config_.pools[number(action.pool)];
+    const std::vector<std::pair<std::string, std::string>> facts{
+        {"REEVE_EVENT", "degraded"},
+        {"REEVE_POOL", pool.name},
+        {"REEVE_LAST_OUTPUT", last_outputs_[number(action.pool)]},
+    };
+    const auto request =
+        make_hook_request(pool, identities_[number(action.pool)], pool.on_degraded, facts);
+    hooks_.run("on_degraded", pool.name, request, action.within, [] {});
+}
+
+std::string Fleet::pool(core::PoolIndex pool) const { return config_.pools[number(pool)].name; }
+
+pid_t Fleet::pid(core::Incarnation incarnation) const {
+    const auto living = workers_.find(number(incarnation));
+    if (living != workers_.end()) return living->second->pid();
+    const auto dead = dead_.find(number(incarnation));
+    return dead == dead_.end() ? 0 : dead->second.pid;
+}
+
+std::string Fleet::last_output(core::Incarnation incarnation) const {
+    const auto dead = dead_.find(number(incarnation));
+    return dead == dead_.end() ? std::string{} : dead->second.output;
+}
+
+std::string Fleet::last_output(core::PoolIndex pool) const { return last_outputs_[number(pool)]; }
+
+void Fleet::bury() { dead_.clear(); }
+
+}  // namespace reeve::daemon

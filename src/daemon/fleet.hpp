@@ -1,0 +1,90 @@
+// All worker processes: carries out what the core wants of them, reports what becomes of them.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/action.hpp"
+#include "core/config.hpp"
+#include "daemon/environment.hpp"
+#include "daemon/hooks.hpp"
+#include "daemon/inbox.hpp"
+#include "daemon/log.hpp"
+#include "daemon/loop.hpp"
+#include "daemon/render.hpp"
+#include "daemon/sockets.hpp"
+#include "daemon/worker_process.hpp"
+#include "os/cgroup.hpp"
+
+namespace reeve::daemon {
+
+class Fleet final : public Names {
+public:
+    /// Throws StartError for identities that cannot be. All arguments outlive the fleet.
+    Fleet(Loop& loop, Inbox& inbox, Log& log, const core::Config& config, const Sockets& sockets,
+          const os::ResourceLimit& own_nofile);
+
+    void carry_out(const core::Spawn& action);
+    void carry_out(const core::Signal& action);
+    void carry_out(const core::Drain& action);
+    void carry_out(const core::Probe& action);
+    void carry_out(const core::Examine& action);
+    void carry_out(const core::Sample& action);
+    void carry_out(const core::Describe& action);
+    void carry_out(const core::RunHangHook& action);
+    void carry_out(const core::RunDegradedHook& action);
+    void carry_out(const core::IgnoreBeats& action);
+
+    /// Spawns what waits, for at most a few milliseconds; true when some still waits.
+    bool spawn_waiting();
+    /// Reaps what exited that is no worker. To be called on SIGCHLD.
+    void reap_orphans();
+    /// Forgets what was kept of the dead for the records of this turn.
+    void bury();
+    void kill_hooks() { hooks_.kill_all(); }
+
+    std::string pool(core::PoolIndex pool) const override;
+    pid_t pid(core::Incarnation incarnation) const override;
+    std::string last_output(core::Incarnation incarnation) const override;
+    std::string last_output(core::PoolIndex pool) const override;
+
+private:
+    struct Dead {
+        pid_t pid = 0;
+        std::string output;
+    };
+
+    WorkerProcess* find(core::Incarnation incarnation);
+    void spawn(const core::Spawn& action);
+    void fail_spawn(const core::Spawn& action, const std::string& why);
+    bool drop_waiting(core::Incarnation incarnation);
+    void welcome(core::Incarnation incarnation, const core::Spawn& spawn);
+    void on_exit(core::Incarnation incarnation);
+    bool was_oom_kill(const core::ExitStatus& status);
+    std::string subject(const WorkerProcess& worker) const;
+    LogLine about(const WorkerProcess& worker, core::LogLevel level, std::string_view event) const;
+    const core::PoolConfig& config_of(core::Seat seat) const {
+        return config_.pools[number(seat.pool)];
+    }
+
+    Loop& loop_;
+    Inbox& inbox_;
+    Log& log_;
+    const core::Config& config_;
+    const Sockets& sockets_;
+    std::vector<PoolIdentity> identities_;
+    std::vector<std::string> last_outputs_;  ///< by pool
+    std::unordered_map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
+    std::unordered_map<std::uint64_t, Dead> dead_;
+    std::deque<core::Spawn> waiting_;
+    std::vector<std::weak_ptr<WorkerOutput>> lingering_;
+    os::OomCounter oom_;
+    std::uint64_t oom_kills_ = 0;
+    std::string token_;
+    Hooks hooks_;
+};
+
+}  // namespace reeve::daemon

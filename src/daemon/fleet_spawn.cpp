@@ -1,0 +1,238 @@
+// How workers come to be and how they end, seen from the shell.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <fcntl.h>
+#include <random>
+#include <utility>
+
+#include "daemon/fleet.hpp"
+#include "daemon/render_parts.hpp"
+#include "os/clock.hpp"
+#include "os/control_channel.hpp"
+#include "os/heartbeat_pipe.hpp"
+#include "os/process.hpp"
+
+namespace reeve::daemon {
+namespace {
+
+/// A burst of starts must not keep beats and exits waiting.
+constexpr auto spawn_budget = std::chrono::milliseconds{5};
+/// Children of dead workers may hold their stderr for ever: so many of these pipes are kept.
+constexpr std::size_t lingering_max = 64;
+
+/// For a worker to prove that it is the one that was started; no secret beyond this host.
+std::string make_token() {
+    std::random_device device;
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string token;
+    for (int i = 0; i < 32; ++i) token += digits[device() % digits.size()];
+    return token;
+}
+
+}  // namespace
+
+Fleet::Fleet(Loop& loop, Inbox& inbox, Log& log, const core::Config& config, const Sockets& sockets,
+             const os::ResourceLimit& own_nofile)
+    : loop_(loop),
+      inbox_(inbox),
+      log_(log),
+      config_(config),
+      sockets_(sockets),
+      last_outputs_(config.pools.size()),
+      token_(make_token()),
+      hooks_(loop, log) {
+    for (const core::PoolConfig& pool : config.pools) {
+        identities_.push_back(find_identity(pool, own_nofile));
+    }
+    if (auto counter = os::OomCounter::open()) {
+        oom_ = std::move(*counter);
+        if (const auto kills = oom_.read()) oom_kills_ = *kills;
+    }
+}
+
+void Fleet::carry_out(const core::Spawn& action) { waiting_.push_back(action); }
+
+bool Fleet::spawn_waiting() {
+    if (waiting_.empty()) return false;
+    const core::Time until = os::now() + spawn_budget;
+    while (!waiting_.empty()) {
+        const core::Spawn action = waiting_.front();
+        waiting_.pop_front();
+        spawn(action);
+        if (os::now() >= until) break;
+    }
+    return !waiting_.empty();
+}
+
+bool Fleet::drop_waiting(core::Incarnation incarnation) {
+    const auto found =
+        std::find_if(waiting_.begin(), waiting_.end(),
+                     [&](const core::Spawn& spawn) { return spawn.incarnation == incarnation; });
+    if (found == waiting_.end()) return false;
+    const core::Spawn action = *found;
+    waiting_.erase(found);
+    fail_spawn(action, "ended before it was started");
+    return true;
+}
+
+void Fleet::fail_spawn(const core::Spawn& action, const std::string& why) {
+    last_outputs_[number(action.seat.pool)] = why;
+    inbox_.put(core::SpawnFailed{action.incarnation, why});
+}
+
+void Fleet::spawn(const core::Spawn& action) {
+    const core::PoolConfig& pool = config_of(action.seat);
+    const PoolSockets& sockets = sockets_.of(action.seat.pool);
+    const bool receives = pool.process.handoff == core::Handoff::receive;
+    const bool offers = pool.policy.liveness != core::Liveness::none;
+
+    os::HeartbeatPipe heartbeat;
+    os::ControlChannel control;
+    os::Pipe output;
+    if (offers) {
+        auto made = os::make_heartbeat_pipe();
+        if (!made) return fail_spawn(action, "heartbeat pipe: " + made.error().message());
+        heartbeat = std::move(*made);
+    }
+    if (offers || receives) {
+        auto made = os::make_control_channel();
+        if (!made) return fail_spawn(action, "control channel: " + made.error().message());
+        control = std::move(*made);
+    }
+    if (pool.process.output != core::WorkerOutput::inherit) {
+        auto made = os::make_pipe(O_NONBLOCK);
+        if (!made) return fail_spawn(action, "stderr pipe: " + made.error().message());
+        output = std::move(*made);
+        // O_NONBLOCK is of each end alone; the worker's must block as programs expect of stderr.
+        (void)os::set_nonblocking(output.writer.get(), false);
+    }
+
+    const WorkerEnds ends{control.theirs.get(), heartbeat.writer.get(),
+                          output.writer ? output.writer.get() : STDERR_FILENO};
+    const auto request =
+        make_request(pool, identities_[number(action.seat.pool)], sockets, action, ends, token_);
+    if (!request) return fail_spawn(action, request.error().text());
+    auto spawned = os::spawn(*request);
+    if (!spawned) return fail_spawn(action, spawned.error().text);
+
+    WorkerProcess::Parts parts{.incarnation = action.incarnation,
+                               .seat = action.seat,
+                               .spawned = std::move(*spawned),
+                               .heartbeat = std::move(heartbeat.reader),
+                               .control = std::move(control.ours),
+                               .output = nullptr,
+                               .sockets = {}};
+    if (output.reader) {
+        parts.output =
+            std::make_shared<WorkerOutput>(log_, pool.process.output, pool.name,
+                                           number(action.seat.slot), std::move(output.reader));
+    }
+    for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener.inode());
+    const auto incarnation = action.incarnation;
+    workers_[number(incarnation)] = std::make_unique<WorkerProcess>(
+        loop_, inbox_, std::move(parts), [this, action] { welcome(action.incarnation, action); },
+        [this, incarnation] { on_exit(incarnation); });
+}
+
+void Fleet::welcome(core::Incarnation incarnation, const core::Spawn& spawn) {
+    const WorkerProcess* worker = find(incarnation);
+    if (worker == nullptr) return;
+    const core::PoolConfig& pool = config_of(spawn.seat);
+    os::Welcome welcome;
+    welcome.orphans_keep = pool.process.orphans == core::Orphans::keep;
+    welcome.beat_interval = pool.policy.beat_interval;
+    welcome.slot = number(spawn.seat.slot);
+    welcome.quota = spawn.quota_requests;
+    welcome.generation = number(spawn.generation);
+    if (pool.process.handoff == core::Handoff::receive) {
+        for (const NamedListener& socket : sockets_.of(spawn.seat.pool)) {
+            welcome.names.push_back(socket.name);
+            welcome.sockets.push_back(socket.listener.fd());
+        }
+    }
+    const auto sent = os::send_welcome(worker->control(), welcome);
+    if (sent) return;
+    LogLine line = about(*worker, core::LogLevel::warning, "welcome_failed");
+    line.message = "its Hello could not be answered: " + sent.error().message();
+    log_.write(line);
+}
+
+bool Fleet::was_oom_kill(const core::ExitStatus& status) {
+    const auto* killed = std::get_if<core::KilledBy>(&status);
+    if (killed == nullptr || killed->signal != SIGKILL) return false;
+    const auto kills = oom_.read();
+    if (!kills) return false;
+    return *kills > std::exchange(oom_kills_, *kills);
+}
+
+/// The order matters: what it said, then its group while the zombie holds the id, then the reaping.
+void Fleet::on_exit(core::Incarnation incarnation) {
+    const auto found = workers_.find(number(incarnation));
+    if (found == workers_.end()) return;
+    WorkerProcess& worker = *found->second;
+    const auto status = worker.child().peek();
+    if (status && !*status) return;
+    worker.drain_channels();
+    (void)worker.child().signal_group(SIGKILL);
+    const auto departure = worker.child().reap();
+
+    Dead dead{worker.pid(), {}};
+    if (WorkerOutput* output = worker.output()) {
+        dead.output = output->tail();
+        if (!output->ended()) {
+            std::erase_if(lingering_, [](const auto& pipe) { return pipe.expired(); });
+            lingering_.push_back(output->weak_from_this());
+            if (lingering_.size() > lingering_max) {
+                if (const auto oldest = lingering_.front().lock()) oldest->close();
+                lingering_.erase(lingering_.begin());
+            }
+        }
+    }
+    if (worker.exec_failure()) {
+        inbox_.put(core::SpawnFailed{incarnation, *worker.exec_failure()});
+        last_outputs_[number(worker.seat().pool)] = *worker.exec_failure();
+    } else {
+        core::Exited exited{
+            .incarnation = incarnation,
+            .status = departure ? departure->status
+                                : core::ExitStatus{core::Lost{departure.error().value()}}};
+        exited.oom_killed = was_oom_kill(exited.status);
+        if (departure) {
+            exited.cpu_time = departure->usage.user + departure->usage.system;
+            exited.max_resident_bytes = departure->usage.resident_bytes_max;
+        }
+        inbox_.put(exited);
+        last_outputs_[number(worker.seat().pool)] = dead.output;
+    }
+    dead_[number(incarnation)] = std::move(dead);
+    workers_.erase(found);
+}
+
+void Fleet::reap_orphans() {
+    for (;;) {
+        const auto peeked = os::peek_orphan();
+        if (!peeked || !*peeked) return;
+        const pid_t orphan = **peeked;
+        const auto known = std::find_if(workers_.begin(), workers_.end(), [&](const auto& entry) {
+            return entry.second->pid() == orphan;
+        });
+        if (known != workers_.end()) {
+            on_exit(known->second->incarnation());
+            continue;
+        }
+        if (hooks_.owns(orphan)) {
+            hooks_.reap(orphan);
+            continue;
+        }
+        const auto departure = os::reap_orphan(orphan);
+        if (!departure) return;
+        LogLine line{core::LogLevel::debug, "orphan_reaped", {}, {}};
+        line.message =
+            text("pid ", orphan, ", no worker of ours, ", status_text(departure->status));
+        add(line, "pid", orphan);
+        log_.write(line);
+    }
+}
+
+}  // namespace reeve::daemon

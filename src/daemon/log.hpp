@@ -1,0 +1,64 @@
+// The log: one line a fact, as text or JSON, to stdout or stderr, never waiting for whoever reads it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/config.hpp"
+
+namespace reeve::daemon {
+
+class Loop;
+
+/// One named value of a log line; numbers are in base units, the unit is in the key.
+struct Field {
+    std::string_view key;
+    std::variant<std::string, std::int64_t, double, bool> value;
+};
+
+/// One fact for people (`message`) and for machines (`event`, `fields`).
+struct LogLine {
+    core::LogLevel level = core::LogLevel::info;
+    std::string_view event;  ///< stable name, snake_case
+    std::string subject;     ///< "web/0 pid 4711", "web", or empty
+    std::string message;
+    std::vector<Field> fields{};
+};
+
+class Log {
+public:
+    /// Throws std::system_error when the target cannot be written to at all.
+    Log(Loop& loop, const core::LogConfig& config);
+    ~Log();
+    Log(const Log&) = delete;
+    Log& operator=(const Log&) = delete;
+
+    bool wants(core::LogLevel level) const noexcept;
+    /// Never blocks and never fails: what finds no room is dropped and counted, and the count is logged.
+    void write(const LogLine& line);
+    /// Copies a worker's output to reeve's stderr, unchanged; it may use half of the buffer only.
+    void copy_output(std::string_view bytes);
+
+    std::uint64_t dropped_lines() const noexcept;
+    std::uint64_t dropped_output_bytes() const noexcept;
+
+    /// Gives a slow reader this last chance, in milliseconds. For the end of the daemon.
+    void flush(int milliseconds);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// Shortest useful text: "250 ms", "12.3 s", "1 h 5 min".
+std::string duration_text(core::Duration duration);
+/// Seconds as a number, for fields.
+double seconds(core::Duration duration) noexcept;
+/// "512 KiB", "1.5 GiB".
+std::string bytes_text(std::uint64_t bytes);
+
+}  // namespace reeve::daemon

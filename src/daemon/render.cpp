@@ -1,0 +1,289 @@
+// Records as log lines, one function a record; the lives of workers. Pools and the daemon are in render_pool.cpp.
+#include "daemon/render.hpp"
+
+#include <array>
+
+#include "daemon/render_parts.hpp"
+#include "os/signals.hpp"
+
+namespace reeve::daemon {
+
+using core::LogLevel;
+
+std::string status_text(const core::ExitStatus& status) {
+    if (const auto* exited = std::get_if<core::ExitedWith>(&status)) {
+        return "exited with code " + std::to_string(exited->code);
+    }
+    if (const auto* killed = std::get_if<core::KilledBy>(&status)) {
+        return "killed by " + os::signal_name(killed->signal) +
+               (killed->core_dumped ? " (core dumped)" : "");
+    }
+    return "ended, and its exit status is lost";
+}
+
+namespace {
+
+/// Who or what is to blame for a death, as far as can be known.
+struct Blame {
+    std::string_view cause;
+    std::string text;
+};
+
+std::string asked_by_reeve(const core::WorkerDied& died) {
+    std::string text{"reeve "};
+    text +=
+        died.signal_sent != 0 ? "sent " + os::signal_name(died.signal_sent) : "told it to drain";
+    text += ", reason ";
+    text += name(died.reason);
+    return text;
+}
+
+Blame blame(const core::WorkerDied& died) {
+    const auto* killed = std::get_if<core::KilledBy>(&died.status);
+    if (killed == nullptr) {
+        const auto* exited = std::get_if<core::ExitedWith>(&died.status);
+        if (died.reason != core::Reason::none) return {"asked", asked_by_reeve(died)};
+        return {exited != nullptr && exited->code == 0 ? "own_exit" : "exit_code",
+                "nobody asked it to"};
+    }
+    if (killed->signal == died.signal_sent) return {"reeve", asked_by_reeve(died)};
+    if (killed->signal == 9 && died.oom_killed) {
+        return {"oom", "out of memory: the cgroup's count of OOM kills rose"};
+    }
+    constexpr std::array faults{4, 5, 6, 7, 8, 11, 31};
+    for (const int fault : faults) {
+        if (killed->signal == fault) return {"crash", "its own fault, or a signal from outside"};
+    }
+    return {"foreign_signal", "sent from outside, not by reeve"};
+}
+
+LogLevel level_of(const core::WorkerDied& died) {
+    const auto* exited = std::get_if<core::ExitedWith>(&died.status);
+    const bool clean = exited != nullptr && exited->code == 0;
+    if (died.reason == core::Reason::none) return clean ? LogLevel::warning : LogLevel::error;
+    const auto* killed = std::get_if<core::KilledBy>(&died.status);
+    if (killed != nullptr && killed->signal == 9) return LogLevel::warning;
+    return LogLevel::info;
+}
+
+struct Render {
+    const Names& names;
+
+    LogLine about(const core::About& about, LogLevel level) const {
+        return about_worker(names, about, level);
+    }
+
+    LogLine operator()(const core::Transition& r) const {
+        LogLine line = about(r.about, LogLevel::debug);
+        line.message = text(name(r.from), " -> ", name(r.to), ", reason ", name(r.reason),
+                            ", ready ", r.ready, " of ", r.wanted);
+        add(line, "from", name(r.from));
+        add(line, "to", name(r.to));
+        add(line, "reason", name(r.reason));
+        add(line, "ready", r.ready);
+        add(line, "wanted", r.wanted);
+        return line;
+    }
+
+    LogLine operator()(const core::WorkerStarted& r) const {
+        LogLine line = about(r.about, LogLevel::info);
+        line.message = text("started, reason ", name(r.reason), ", generation ",
+                            number(r.generation), ", exec after ", duration_text(r.took));
+        add(line, "reason", name(r.reason));
+        add(line, "generation", number(r.generation));
+        add(line, "took_seconds", r.took);
+        return line;
+    }
+
+    LogLine operator()(const core::WorkerReady& r) const {
+        LogLine line = about(r.about, LogLevel::info);
+        const std::string_view by = r.by == core::ReadySign::word     ? "it said so"
+                                    : r.by == core::ReadySign::kernel ? "it accepts connections"
+                                                                      : "it stayed alive";
+        line.message = text("ready after ", duration_text(r.took), ": ", by);
+        add(line, "by", name(r.by));
+        add(line, "took_seconds", r.took);
+        return line;
+    }
+
+    LogLine operator()(const core::WorkerDied& r) const {
+        LogLine line = about(r.about, level_of(r));
+        const Blame why = blame(r);
+        line.message =
+            text(status_text(r.status), ": ", why.text, "; uptime ", duration_text(r.uptime), ", ",
+                 r.requests, " requests, ", r.in_flight, " in flight",
+                 r.was_ready ? "" : ", never ready", ", CPU ", duration_text(r.cpu_time),
+                 ", at most ", bytes_text(r.max_resident_bytes));
+        add(line, "cause", why.cause);
+        add(line, "reason", name(r.reason));
+        if (const auto* exited = std::get_if<core::ExitedWith>(&r.status)) {
+            add(line, "exit_code", exited->code);
+        }
+        if (const auto* killed = std::get_if<core::KilledBy>(&r.status)) {
+            add(line, "signal", os::signal_name(killed->signal));
+            add(line, "core_dumped", killed->core_dumped);
+        }
+        if (r.signal_sent != 0) add(line, "signal_sent", os::signal_name(r.signal_sent));
+        add(line, "oom_killed", r.oom_killed);
+        add(line, "was_ready", r.was_ready);
+        add(line, "uptime_seconds", r.uptime);
+        add(line, "requests", r.requests);
+        add(line, "in_flight", r.in_flight);
+        add(line, "cpu_seconds", r.cpu_time);
+        add(line, "max_resident_bytes", r.max_resident_bytes);
+        if (line.level >= LogLevel::warning)
+            add_last_output(line, names.last_output(r.about.incarnation));
+        return line;
+    }
+
+    LogLine operator()(const core::SpawnFailure& r) const {
+        LogLine line = about(r.about, LogLevel::error);
+        line.message = "could not be started: " + r.reason;
+        add(line, "reason", r.reason);
+        return line;
+    }
+
+    LogLine operator()(const core::Backoff& r) const {
+        LogLine line = about_seat(names, r.seat, LogLevel::warning);
+        line.message = text("waits ", duration_text(r.delay), " before the next start after ",
+                            r.failures, " failures in a row");
+        add(line, "failures", r.failures);
+        add(line, "delay_seconds", r.delay);
+        return line;
+    }
+
+    LogLine operator()(const core::SlotFailed& r) const {
+        LogLine line = about(r.about, LogLevel::error);
+        line.message = text("exit code ", r.exit_code,
+                            " is declared fatal: not started again (fatal_exit_codes)");
+        add(line, "exit_code", r.exit_code);
+        return line;
+    }
+
+    LogLine operator()(const core::StartTimeout& r) const {
+        LogLine line = about(r.about, LogLevel::error);
+        line.message =
+            text("not ready after start_timeout ", duration_text(r.limit), ": stopping it");
+        add(line, "limit_seconds", r.limit);
+        return line;
+    }
+
+    LogLine operator()(const core::Hang& r) const {
+        LogLine line = about(r.about, LogLevel::error);
+        line.message = text("hung: silent for ", duration_text(r.silence), ", timeout ",
+                            duration_text(r.limit), ", ", r.requests, " requests, ", r.in_flight,
+                            " in flight");
+        if (r.oldest > core::Duration::zero()) {
+            line.message += text(", the oldest for ", duration_text(r.oldest));
+        }
+        add(line, "silent_process", r.process);
+        add(line, "silence_seconds", r.silence);
+        add(line, "limit_seconds", r.limit);
+        add(line, "requests", r.requests);
+        add(line, "in_flight", r.in_flight);
+        add(line, "oldest_seconds", r.oldest);
+        return line;
+    }
+
+    LogLine request(const core::About& who, LogLevel level, std::string_view what,
+                    core::Duration age, core::Duration limit) const {
+        LogLine line = about(who, level);
+        line.message = text(what, ": a request runs for ", duration_text(age), ", limit ",
+                            duration_text(limit));
+        add(line, "age_seconds", age);
+        add(line, "limit_seconds", limit);
+        return line;
+    }
+    LogLine operator()(const core::SlowRequest& r) const {
+        return request(r.about, LogLevel::warning, "slow request", r.age, r.limit);
+    }
+    LogLine operator()(const core::RequestTimeout& r) const {
+        return request(r.about, LogLevel::error, "request timeout", r.age, r.limit);
+    }
+
+    LogLine operator()(const core::CoreDump& r) const {
+        LogLine line = about(r.about, LogLevel::error);
+        line.message = text("is writing a core dump: not killed for ", duration_text(r.patience));
+        add(line, "patience_seconds", r.patience);
+        return line;
+    }
+
+    LogLine operator()(const core::Kill& r) const {
+        LogLine line = about(r.about, LogLevel::warning);
+        line.message = text("still there after ", duration_text(r.waited),
+                            ": SIGKILL to it and its children, reason ", name(r.reason));
+        add(line, "reason", name(r.reason));
+        add(line, "waited_seconds", r.waited);
+        return line;
+    }
+
+    LogLine operator()(const core::KillOverdue& r) const {
+        LogLine line = about(r.about, LogLevel::critical);
+        line.message = text("does not die of SIGKILL for ", duration_text(r.waited),
+                            ": it hangs in the kernel (state D?)");
+        add(line, "waited_seconds", r.waited);
+        return line;
+    }
+
+    LogLine operator()(const core::RotationDue& r) const { return rotation_due(names, r); }
+
+    LogLine operator()(const core::RotationStart& r) const {
+        LogLine line = about(r.about, LogLevel::info);
+        line.message = text("is being replaced, reason ", name(r.reason));
+        add(line, "reason", name(r.reason));
+        add(line, "successor", number(r.successor));
+        return line;
+    }
+
+    LogLine operator()(const core::Rotation& r) const {
+        LogLine line = about(r.about, LogLevel::info);
+        line.message = text("replaced by pid ", names.pid(r.successor), " after ",
+                            duration_text(r.took), ", reason ", name(r.reason), ": draining");
+        add(line, "reason", name(r.reason));
+        add(line, "successor", number(r.successor));
+        add(line, "successor_pid", names.pid(r.successor));
+        add(line, "took_seconds", r.took);
+        return line;
+    }
+
+    LogLine operator()(const core::GarbageReceived& r) const {
+        LogLine line = about(r.about, LogLevel::warning);
+        const bool beat = r.channel == core::Garbage::Channel::heartbeat;
+        line.message = text("sent garbage on its ", beat ? "heartbeat pipe" : "control channel",
+                            ": dropped, further garbage is counted in silence");
+        add(line, "channel", beat ? "heartbeat" : "control");
+        add(line, "count", r.count);
+        return line;
+    }
+
+    LogLine operator()(const core::Flood& r) const {
+        LogLine line = about(r.about, LogLevel::error);
+        line.message = text("floods its heartbeat pipe: ", r.packets,
+                            " packets within a second; its beats are ignored and it is replaced");
+        add(line, "packets", r.packets);
+        return line;
+    }
+
+    LogLine operator()(const core::StreamsCrowded& r) const {
+        LogLine line = about(r.about, LogLevel::warning);
+        line.message =
+            text("more than ", r.limit, " of its processes beat: the others are ignored");
+        add(line, "limit", r.limit);
+        return line;
+    }
+
+    template <typename PoolRecord>
+    LogLine operator()(const PoolRecord& r) const {
+        return render_pool(r, names);
+    }
+};
+
+}  // namespace
+
+LogLine render(const core::Record& record, const Names& names) {
+    LogLine line = std::visit(Render{names}, record);
+    line.event = core::name(record);
+    return line;
+}
+
+}  // namespace reeve::daemon

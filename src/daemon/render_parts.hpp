@@ -1,0 +1,54 @@
+// Pieces of log lines that several records share.
+#pragma once
+
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "core/record.hpp"
+#include "daemon/render.hpp"
+
+namespace reeve::daemon {
+
+/// The arguments, one after the other, as a sentence.
+template <typename... Parts>
+std::string text(const Parts&... parts) {
+    std::ostringstream out;
+    (out << ... << parts);
+    return std::move(out).str();
+}
+
+template <typename Value>
+void add(LogLine& line, std::string_view key, const Value& value) {
+    if constexpr (std::is_same_v<Value, bool>) {
+        line.fields.push_back({key, value});
+    } else if constexpr (std::is_same_v<Value, core::Duration>) {
+        line.fields.push_back({key, seconds(value)});
+    } else if constexpr (std::is_integral_v<Value>) {
+        line.fields.push_back({key, static_cast<std::int64_t>(value)});
+    } else {
+        line.fields.push_back({key, std::string{value}});
+    }
+}
+
+LogLine about_seat(const Names& names, core::Seat seat, core::LogLevel level);
+LogLine about_worker(const Names& names, const core::About& about, core::LogLevel level);
+LogLine about_pool(const Names& names, core::PoolIndex pool, core::LogLevel level);
+/// Puts what a worker wrote last behind the message, one line of it, and all of it into a field.
+void add_last_output(LogLine& line, const std::string& output);
+
+LogLine rotation_due(const Names& names, const core::RotationDue& record);
+LogLine render_pool(const core::RollWait& record, const Names& names);
+LogLine render_pool(const core::PoolReady& record, const Names& names);
+LogLine render_pool(const core::PoolDegraded& record, const Names& names);
+LogLine render_pool(const core::PoolRecovered& record, const Names& names);
+LogLine render_pool(const core::PoolGaveUp& record, const Names& names);
+LogLine render_pool(const core::NotEnforced& record, const Names& names);
+LogLine render_pool(const core::Lateness& record, const Names& names);
+LogLine render_pool(const core::StopStart& record, const Names& names);
+LogLine render_pool(const core::QueueGraceOver& record, const Names& names);
+LogLine render_pool(const core::Stopped& record, const Names& names);
+
+}  // namespace reeve::daemon

@@ -1,0 +1,87 @@
+// One incarnation as the shell sees it: its process, its channels, and what they say turned into facts.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/action.hpp"
+#include "core/event.hpp"
+#include "daemon/inbox.hpp"
+#include "daemon/loop.hpp"
+#include "daemon/worker_output.hpp"
+#include "os/heartbeat_pipe.hpp"
+#include "os/process.hpp"
+#include "os/ready_probe.hpp"
+#include "os/spawn.hpp"
+
+namespace reeve::daemon {
+
+class WorkerProcess {
+public:
+    struct Parts {
+        core::Incarnation incarnation{};
+        core::Seat seat;
+        os::Spawned spawned;
+        os::Fd heartbeat;  ///< our ends; empty where none was offered
+        os::Fd control;
+        std::shared_ptr<WorkerOutput> output;  ///< null where stderr is inherited
+        std::vector<ino_t> sockets;
+    };
+
+    /// `welcome` answers a Hello. Facts go into `inbox`; `exited` is called when the pidfd is readable.
+    WorkerProcess(Loop& loop, Inbox& inbox, Parts parts, std::function<void()> welcome,
+                  std::function<void()> exited);
+
+    core::Incarnation incarnation() const noexcept { return incarnation_; }
+    core::Seat seat() const noexcept { return seat_; }
+    pid_t pid() const noexcept { return child_.pid(); }
+    os::Child& child() noexcept { return child_; }
+    int control() const noexcept { return control_.get(); }
+    WorkerOutput* output() const noexcept { return output_.get(); }
+
+    void probe();
+    void examine(const core::ProcessKey& process);
+    void sample();
+    void ignore_beats();
+    /// Everything that it said before it died.
+    void drain_channels();
+    /// Why the program was never executed, if it was not.
+    const std::optional<std::string>& exec_failure() const noexcept { return exec_failure_; }
+
+private:
+    struct Known {
+        core::ProcessKey key;
+        pid_t pid = 0;
+        std::optional<os::ProcessStamp> stamp;
+    };
+
+    void read_beats(int at_most);
+    void read_control(int at_most);
+    void read_exec_report();
+    void remember(const core::ProcessKey& key);
+    core::Examined::Finding look_at(const core::ProcessKey& key);
+
+    Inbox& inbox_;
+    core::Incarnation incarnation_{};
+    core::Seat seat_;
+    os::Child child_;
+    os::ExecReport exec_;
+    os::Fd heartbeat_;
+    os::Fd control_;
+    std::shared_ptr<WorkerOutput> output_;
+    os::ReadyProbe probe_;
+    std::function<void()> welcome_;
+    std::optional<std::string> exec_failure_;
+    bool exec_known_ = false;
+    std::vector<Known> known_;
+    std::uint64_t control_garbage_ = 0;
+
+    Watch exit_watch_;
+    Watch exec_watch_;
+    Watch heartbeat_watch_;
+    Watch control_watch_;
+};
+
+}  // namespace reeve::daemon
