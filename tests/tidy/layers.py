@@ -30,7 +30,7 @@ shared_mutex stop_token thread cstdio ctime csignal
 
 # Libraries that one room, or one file of a room, may know.
 BOOST_FOR_DAEMON = r'boost/(asio|beast|json|system)\b'
-OS_FOR_CLI = r'os/(fd|result|cgroup)\.hpp$'
+OS_FOR_CLI = r'os/(fd|result|cgroup|user)\.hpp$'
 DAEMON_FOR_CLI = r'daemon/(daemon|run)\.hpp$'
 
 
@@ -50,7 +50,7 @@ LAYERS = (
     Layer('src/config/', ours=('config/', 'core/'), third_party=('yaml-cpp/',), system='std'),
     Layer('src/os/', ours=('os/', r'core/(time|ids|exit_status)\.hpp$', 'reeve/'),
           third_party=('boost/system/', 'boost/assert/'),
-          single_files={'boost/process|boost/asio': r'src/os/spawn\.cpp'}),
+          single_files={r'boost/(?!system/|assert/)': r'src/os/spawn\.cpp'}),
     Layer('src/daemon/', ours=('daemon/', 'os/', 'config/', 'core/', 'reeve/'),
           third_party=(BOOST_FOR_DAEMON,),
           single_files={'spdlog/|fmt/': r'src/daemon/log\.cpp'}),
