@@ -80,6 +80,9 @@ Result<void> send_packet(int fd, std::span<const std::byte> bytes,
         std::memcpy(CMSG_DATA(rights), passed.data(), passed.size_bytes());
     }
     while (::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (errno == ECONNRESET) {
+            return make_error(EPIPE);  // gone, with something of ours unread
+        }
         if (errno != EINTR) {
             return last_error();
         }
