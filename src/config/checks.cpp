@@ -47,6 +47,7 @@ private:
 
     void derive() {
         auto& policy = pool_.policy;
+        policy.timeout_written = written("timeout");
         policy.has_sockets = !pool_.listen.empty();
         policy.has_on_hang = !pool_.on_hang.empty();
         policy.has_on_degraded = !pool_.on_degraded.empty();

@@ -75,6 +75,17 @@ std::vector<std::string> drop_ins(const std::string& file, Problems& problems) {
 
 }  // namespace
 
+std::vector<Node> read_document_text(const std::string& text, const std::string& name,
+                                     const Environment& environment, Problems& problems) {
+    std::vector<Node> out;
+    auto tree = parse_yaml(text, std::make_shared<const std::string>(name), problems);
+    if (tree) {
+        substitute_all(*tree, {}, environment, problems);
+        out.push_back(std::move(*tree));
+    }
+    return out;
+}
+
 std::vector<Node> read_documents(const std::string& file, const Environment& environment,
                                  Problems& problems) {
     std::vector<std::string> paths = drop_ins(file, problems);
@@ -82,13 +93,9 @@ std::vector<Node> read_documents(const std::string& file, const Environment& env
     std::vector<Node> out;
     for (const auto& path : paths) {
         const auto text = read_text(path, problems);
-        if (!text) {
-            continue;
-        }
-        auto tree = parse_yaml(*text, std::make_shared<const std::string>(path), problems);
-        if (tree) {
-            substitute_all(*tree, {}, environment, problems);
-            out.push_back(std::move(*tree));
+        if (!text) continue;
+        for (auto& document : read_document_text(*text, path, environment, problems)) {
+            out.push_back(std::move(document));
         }
     }
     return out;

@@ -14,4 +14,8 @@ namespace reeve::config {
 std::vector<Node> read_documents(const std::string& file, const Environment& environment,
                                  Problems& problems);
 
+/// The same for a text that is already here; `name` stands for the file in messages.
+std::vector<Node> read_document_text(const std::string& text, const std::string& name,
+                                     const Environment& environment, Problems& problems);
+
 }  // namespace reeve::config

@@ -52,7 +52,10 @@ public:
     explicit Loader(const Request& request) : request_{request} { reading_.cpus = request.cpus; }
 
     Loaded run() {
-        if (!request_.file.empty()) {
+        if (request_.text) {
+            documents_ = read_document_text(*request_.text, request_.file, request_.environment,
+                                            reading_.problems);
+        } else if (!request_.file.empty()) {
             documents_ = read_documents(request_.file, request_.environment, reading_.problems);
         }
         for (const auto& document : documents_) {
@@ -110,6 +113,10 @@ private:
                                       quoted(pool.key) +
                                           " is not a name (letters, digits, '_', "
                                           "'.', '-'; at most 64)");
+            } else if (same != sources_.end() &&
+                       same->node->key_place.source == pool.key_place.source) {
+                // The YAML reader has reported the key that is written twice.
+                continue;
             } else if (same != sources_.end()) {
                 reading_.problems.add(
                     pool.key_place, path,
@@ -150,13 +157,14 @@ private:
         core::PoolConfig pool;
         pool.name = "defaults";
         for (const auto* section : defaults_) {
-            if (const auto* listen = section->find("listen")) {
-                reading_.problems.add(listen->key_place, "defaults.listen",
+            auto rest = *section;
+            std::erase_if(rest.children, [&](const Node& child) {
+                if (child.key != "listen") return false;
+                reading_.problems.add(child.key_place, "defaults.listen",
                                       "a socket belongs to one pool; write it there");
-            } else {
-                read_section(Scope::pool, *section, {&config, &pool, nullptr}, "defaults",
-                             reading_);
-            }
+                return true;
+            });
+            read_section(Scope::pool, rest, {&config, &pool, nullptr}, "defaults", reading_);
         }
         defaults_good_ = reading_.problems.count() == before;
     }
@@ -172,9 +180,7 @@ private:
             sources_.push_back({"web", nullptr});
         }
         if (sources_.empty() && reading_.problems.empty()) {
-            const auto place = documents_.empty() ? named_place(request_.file)
-                                                  : Place{documents_.front().place.source, 0, 0};
-            reading_.problems.add(place, "pools", "there is no pool");
+            reading_.problems.add(named_place(request_.file), "pools", "there is no pool");
         }
         if (sources_.size() > 1 && has_pool_flags()) {
             reading_.problems.add(named_place(pool_flag()), {},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct FlagValue {
 
 /// What a configuration is made from. It can be kept and loaded again at a reload.
 struct Request {
-    std::string file;  ///< empty = no file, one pool named `web` from the flags
+    std::string file;                 ///< empty = no file, one pool named `web` from the flags
+    std::optional<std::string> text;  ///< read instead of the file, which then only names it
     std::vector<FlagValue> flags;
     std::vector<std::string> command;  ///< what stood after "--"
     Cpus cpus;

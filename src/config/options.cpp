@@ -52,7 +52,7 @@ const std::array rows{
            "Name of this instance, which keeps several reeves on one machine apart. The only one "
            "needs none."},
     Option{"stop_delay", Scope::top, duration_or<&Config::stop_delay>("off", day), Reload::live,
-           "0s",
+           "off",
            "How long reeve goes on serving as before after it was asked to stop, so that a load "
            "balancer can notice "
            "first. Then connections are refused and workers drained."},

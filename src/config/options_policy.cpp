@@ -42,24 +42,24 @@ const std::array rows{
         Reload::live, "",
         "Exit codes that no restart can cure: a worker that ends with one is not started again."},
     Option{"max_requests", Scope::pool, count<&PoolPolicy::max_requests>(0, count_max, "off"),
-           Reload::roll, "0",
+           Reload::roll, "off",
            "Requests after which a worker is replaced, successor first. Needs heartbeats that "
            "count requests."},
     Option{"max_requests_jitter", Scope::pool,
-           count<&PoolPolicy::max_requests_jitter>(0, count_max, "off"), Reload::roll, "0",
+           count<&PoolPolicy::max_requests_jitter>(0, count_max, "off"), Reload::roll, "off",
            "Up to so many requests more, drawn for each worker, so that they are not replaced all "
            "at once."},
     Option{"max_lifetime", Scope::pool, duration_or<&PoolPolicy::max_lifetime>("off", 10 * year),
-           Reload::live, "0s", "Age at which a worker is replaced, successor first."},
+           Reload::live, "off", "Age at which a worker is replaced, successor first."},
     Option{"max_lifetime_jitter", Scope::pool,
-           duration_or<&PoolPolicy::max_lifetime_jitter>("off", 10 * year), Reload::live, "0s",
+           duration_or<&PoolPolicy::max_lifetime_jitter>("off", 10 * year), Reload::live, "off",
            "Up to so much more, drawn for each worker."},
     Option{
         "max_memory", Scope::pool, bytes<&PoolPolicy::max_memory_bytes>(1U << 20U, "off"),
-        Reload::live, "0",
+        Reload::live, "off",
         "Resident memory of a worker and its children at which it is replaced, successor first."},
     Option{"max_memory_jitter", Scope::pool, bytes<&PoolPolicy::max_memory_jitter_bytes>(0, "off"),
-           Reload::live, "0", "Up to so much more, drawn for each worker."},
+           Reload::live, "off", "Up to so much more, drawn for each worker."},
     Option{"max_surge", Scope::pool, count<&PoolPolicy::max_surge>(0, workers_max), Reload::live,
            "1",
            "How many workers more than workers there may be while some are replaced. Draining ones "
@@ -68,15 +68,14 @@ const std::array rows{
            Reload::live, "0",
            "How many workers fewer than workers may be ready while some are replaced."},
     Option{"max_draining", Scope::pool, count<&PoolPolicy::max_draining>(0, workers_max, "workers"),
-           Reload::live, "0",
+           Reload::live, "workers",
            "How many workers may be finishing their last requests at a time; further replacements "
-           "wait. 0 means as "
-           "many as workers."},
+           "wait."},
     Option{"min_ready", Scope::pool, count<&PoolPolicy::min_ready>(0, workers_max), Reload::live,
            "1", "How many workers must be ready for the pool to count as ready."},
     Option{"start_concurrency", Scope::pool,
-           count<&PoolPolicy::start_concurrency>(0, workers_max, "unbounded"), Reload::live, "0",
-           "How many workers may boot at the same time. 0 means any number."},
+           count<&PoolPolicy::start_concurrency>(0, workers_max, "unbounded"), Reload::live,
+           "unbounded", "How many workers may boot at the same time."},
     Option{"on_hang", Scope::pool, CommandKind{&field<&PoolConfig::on_hang>}, Reload::live, "",
            "Command that is run, as the pool's user and with the facts in its environment, before "
            "a hung worker gets "

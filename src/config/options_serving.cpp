@@ -93,11 +93,11 @@ const std::array rows{
            "How long a killed worker may take to be gone before reeve says that it is stuck in the "
            "kernel."},
     Option{"request_timeout", Scope::pool, duration_or<&PoolPolicy::request_timeout>("off"),
-           Reload::live, "0s",
+           Reload::live, "off",
            "How long one request may take before its worker is replaced. Needs heartbeats that "
            "count requests."},
     Option{"slow_request", Scope::pool, duration_or<&PoolPolicy::slow_request>("off"), Reload::live,
-           "0s",
+           "off",
            "How long one request may take before it is logged as slow. Needs heartbeats that count "
            "requests."},
     Option{"beat_interval", Scope::pool,

@@ -38,7 +38,8 @@ struct KindSchema {
     std::string operator()(const CommandKind& /*kind*/) const { return list_or_text; }
     std::string operator()(const SignalKind& /*kind*/) const { return integer_or_text; }
     std::string operator()(const ExitCodesKind& /*kind*/) const {
-        return R"("type": ["array", "integer", "string"], "items": {"type": ["integer", "string"]})";
+        return R"("type": ["array", "integer", "string"], )"
+               R"("items": {"type": ["integer", "string"]})";
     }
     std::string operator()(const EnvironmentKind& /*kind*/) const {
         return R"("type": "object", "additionalProperties": )"
@@ -69,7 +70,7 @@ std::string show_option(const Option& option) {
     return out + ", \"description\": " + json_string(description) + "}";
 }
 
-/// The properties of a scope, and others that are written by hand, as the inside of an object schema.
+/// The schema of a map with the options of a scope and others that are written by hand.
 std::string show_object(Scope scope, const std::vector<std::string>& others = {}) {
     auto properties = others;
     for (const auto* option : options_in(scope)) {

@@ -109,15 +109,15 @@ std::optional<std::uint64_t> take_scaled(std::string_view& text, FindScale find_
         return std::nullopt;
     }
     std::uint64_t result = number * *scale;
-    std::uint64_t place = *scale;
-    for (const char digit : fraction) {
-        place /= 10;
-        const auto part = static_cast<std::uint64_t>(digit - '0') * place;
-        if (part > std::numeric_limits<std::uint64_t>::max() - result) {
-            return std::nullopt;
-        }
-        result += part;
+    // From the last digit on, so that 1.5G is exact although a tenth of a G is not whole.
+    std::uint64_t part = 0;
+    for (auto digit = fraction.rbegin(); digit != fraction.rend(); ++digit) {
+        part = (static_cast<std::uint64_t>(*digit - '0') * *scale + part) / 10;
     }
+    if (part > std::numeric_limits<std::uint64_t>::max() - result) {
+        return std::nullopt;
+    }
+    result += part;
     return result;
 }
 
@@ -147,6 +147,25 @@ Parsed<T> parse_whole(std::string_view text, T min, T max) {
                                   " to " + std::to_string(max));
     }
     return Parsed<T>::success(value);
+}
+
+/// "TERM", "15", "RTMIN+3"; 0 if there is no such signal.
+int signal_number(std::string_view name) {
+    constexpr std::string_view realtime = "RTMIN";
+    if (!name.empty() && is_digit(name.front())) {
+        return static_cast<int>(parse_count(name, 0, signal_last).value);
+    }
+    if (same_ignoring_case(name.substr(0, realtime.size()), realtime)) {
+        const auto offset = name.substr(realtime.size());
+        if (offset.empty()) return realtime_first;
+        const auto steps = parse_count(offset.substr(1), 0, signal_last - realtime_first);
+        const bool good = offset.front() == '+' && steps.ok();
+        return good ? realtime_first + static_cast<int>(steps.value) : 0;
+    }
+    const auto* found =
+        std::find_if(signal_names.begin(), signal_names.end(),
+                     [&](const SignalName& entry) { return same_ignoring_case(entry.name, name); });
+    return found == signal_names.end() ? 0 : found->number;
 }
 
 }  // namespace
@@ -212,25 +231,7 @@ Parsed<int> parse_signal(std::string_view text) {
     if (name.size() > 3 && same_ignoring_case(name.substr(0, 3), "SIG")) {
         name.remove_prefix(3);
     }
-    int number = 0;
-    constexpr std::string_view realtime = "RTMIN";
-    if (!name.empty() && is_digit(name.front())) {
-        number = static_cast<int>(parse_count(name, 0, signal_last).value);
-    } else if (name.size() >= realtime.size() &&
-               same_ignoring_case(name.substr(0, realtime.size()), realtime)) {
-        const auto offset = name.substr(realtime.size());
-        const auto steps = offset.size() > 1 && offset.front() == '+'
-                               ? parse_count(offset.substr(1), 0, 30)
-                               : parse_count("0", 0, 0);
-        number = steps.ok() && (offset.empty() || offset.size() > 1)
-                     ? realtime_first + static_cast<int>(steps.value)
-                     : 0;
-    } else {
-        const auto* found = std::find_if(
-            signal_names.begin(), signal_names.end(),
-            [&](const SignalName& entry) { return same_ignoring_case(entry.name, name); });
-        number = found == signal_names.end() ? 0 : found->number;
-    }
+    const int number = signal_number(name);
     if (number == SIGSTOP || same_ignoring_case(name, "STOP")) {
         return Parsed<int>::failure("STOP cannot end or dump a process");
     }
