@@ -91,7 +91,8 @@ ProcessDescription describe_process(pid_t pid, std::size_t others) {
         return process;
     }
     process.threads_total = threads->size();
-    std::ranges::stable_partition(*threads, [pid](pid_t tid) { return tid == pid; });
+    std::stable_partition(threads->begin(), threads->end(),
+                          [pid](pid_t tid) { return tid == pid; });
     for (const pid_t tid : *threads) {
         if (process.threads.size() > others) {
             break;

@@ -279,7 +279,7 @@ std::optional<boost::system::result<void, SpawnFailure>> ExecReport::read() {
     }
     fd_.reset();
     if (count && *count == 0) {
-        return boost::system::result<void, SpawnFailure>{};
+        return std::optional<boost::system::result<void, SpawnFailure>>{std::in_place};
     }
     if (!count || *count != sizeof failure) {
         const int error = count ? EPROTO : count.error().value();
