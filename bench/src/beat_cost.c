@@ -1,5 +1,7 @@
 /* What libreeve-worker costs in the worker: nanoseconds for a request and for a loop turn; JSON on
- * stdout. */
+ * stdout.
+ *
+ *     beat-cost [REQUESTS]   a round, 4000000 */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -12,7 +14,8 @@
 #include <reeve/worker.h>
 
 #define ROUNDS 5
-#define PAIRS  4000000
+
+static int round_size = 4000000;
 
 static double now_ns(void) {
     struct timespec now;
@@ -34,7 +37,7 @@ static void beats(struct reeve_worker* worker, int count) {
 }
 
 static void* run_pairs(void* worker) {
-    pairs(worker, PAIRS);
+    pairs(worker, round_size);
     return NULL;
 }
 
@@ -43,8 +46,8 @@ static double best_of(void (*work)(struct reeve_worker*, int), struct reeve_work
     double best = 1e18;
     for (int round = 0; round < ROUNDS; round++) {
         double start = now_ns();
-        work(worker, PAIRS);
-        double each = (now_ns() - start) / PAIRS;
+        work(worker, round_size);
+        double each = (now_ns() - start) / round_size;
         best = each < best ? each : best;
     }
     return best;
@@ -56,14 +59,14 @@ static double two_threads(struct reeve_worker* worker) {
     if (pthread_create(&other, NULL, run_pairs, worker) != 0) {
         return -1;
     }
-    pairs(worker, PAIRS);
+    pairs(worker, round_size);
     pthread_join(other, NULL);
-    return (now_ns() - start) / PAIRS;
+    return (now_ns() - start) / round_size;
 }
 
 static double packet(struct reeve_worker* worker, int read_end) {
     struct reeve_beat beat;
-    const int count = 100000;
+    const int count = round_size / 40;
     double start = now_ns();
     for (int i = 0; i < count; i++) {
         reeve_worker_draining(worker);
@@ -74,9 +77,13 @@ static double packet(struct reeve_worker* worker, int read_end) {
     return (now_ns() - start) / count;
 }
 
-int main(void) {
+int main(int argc, char** argv) {
     int ends[2];
     char number[16];
+    if (argc > 1 && (round_size = atoi(argv[1])) < 40) {
+        fputs("usage: beat-cost [REQUESTS], at least 40\n", stderr);
+        return 2;
+    }
     if (pipe2(ends, O_DIRECT | O_NONBLOCK) != 0) {
         perror("pipe2");
         return 1;

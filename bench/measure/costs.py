@@ -1,0 +1,77 @@
+"""What reeve costs the workers: requests a second, nanoseconds a request; and the build."""
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from . import proc
+from .processes import Failed, Raw, Reeve, make_listener
+
+
+def measure_beats(context):
+    """Nanoseconds in the worker, as libreeve-worker's own microbenchmark says."""
+    done = subprocess.run([context.tool('beat-cost'), str(context.effort.beat_pairs)], check=True,
+                          capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def _load(context, port, fresh, pids):
+    """Requests a second and worker CPU microseconds a request, over one run of the load."""
+    connections = context.effort.connections
+    before = sum(proc.cpu_seconds(pid) for pid in pids)
+    done = subprocess.run(
+        [context.tool('loadgen'), '--port', str(port), '--connections', str(connections),
+         '--fresh', str(connections if fresh else 0), '--seconds', str(context.effort.load)],
+        capture_output=True, text=True)
+    result = json.loads(done.stdout)
+    if result['failed'] or not result['answers']:
+        raise Failed(f'requests failed: {done.stdout[:500]}')
+    used = sum(proc.cpu_seconds(pid) for pid in pids) - before
+    return result['per_second'], 1e6 * used / result['answers']
+
+
+def measure_throughput(context, workers, fresh):
+    """The same worker under reeve and started by hand, turn about; the other one idles meanwhile."""
+    samples = {'reeve': [], 'hand': [], 'reeve_cpu_us': [], 'hand_cpu_us': []}
+    options = ['--listen', '127.0.0.1:0', '--workers', str(workers)]
+    with Reeve(context, options, [context.http_worker]) as reeve, make_listener() as listener, \
+            Raw(context, [context.http_worker], listener=listener) as raw:
+        reeve.wait('worker_ready', workers)
+        by_hand = [raw.tell('spawn')[0] for _ in range(workers)]
+        sides = {'reeve': (reeve.port(), proc.children(reeve.pid)),
+                 'hand': (listener.getsockname()[1], by_hand)}
+        for side in sides:
+            _load(context, sides[side][0], fresh, sides[side][1])  # warm
+        for turn in range(context.effort.loads):
+            for side in sorted(sides, reverse=bool(turn % 2)):
+                port, pids = sides[side]
+                rate, cpu = _load(context, port, fresh, pids)
+                samples[side].append(rate)
+                samples[f'{side}_cpu_us'].append(cpu)
+    samples['ratios'] = [one / other for one, other in zip(samples['reeve'], samples['hand'])]
+    return {'workers': workers, 'fresh': fresh, 'ratio': statistics.median(samples['ratios']),
+            **samples}
+
+
+def measure_size(context):
+    """Bytes of the binary, as built and stripped."""
+    stripped = context.folder / 'stripped'
+    shutil.copy(context.reeve, stripped)
+    subprocess.run(['strip', stripped], check=True)
+    return {'built': os.stat(context.reeve).st_size, 'stripped': stripped.stat().st_size}
+
+
+def measure_build(context, source):
+    """Seconds for everything that is built by default, from nothing and without a compiler cache."""
+    folder = context.folder / 'build'
+    environment = {**os.environ, 'CCACHE_DISABLE': '1'}
+    subprocess.run(['meson', 'setup', folder, source], check=True, env=environment,
+                   stdout=subprocess.DEVNULL)
+    before = time.monotonic()
+    subprocess.run(['ninja', '-C', folder], check=True, env=environment, stdout=subprocess.DEVNULL)
+    seconds = time.monotonic() - before
+    objects = sum(1 for _ in Path(folder).rglob('*.o'))
+    return {'seconds': seconds, 'objects': objects}
