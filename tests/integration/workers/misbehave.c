@@ -19,18 +19,18 @@
 
 enum trigger { AT_START, AT_READY, AT_SIGNAL, AT_FILE, AT_REQUEST, AT_TIME };
 
-struct misbehave self = {.speaks = 1, .beats = 1, .chatter_fd = -1};
+struct misbehave self = {.speaks = 1, .drains = 1, .beats = 1, .chatter_fd = -1};
 
 static const struct mode* mode;
 static enum trigger trigger = AT_READY;
 static const char* trigger_file;
 static int64_t trigger_after_ms;
 static int acted;
-static unsigned open_flags = REEVE_WORKER_DRAINS;
 static int exit_code;
 static int64_t drain_takes_ms;
 static int stays_when_orphaned;
-static int64_t ready_at_ms;
+static int said_ready;
+static int64_t started_ms;
 static int64_t leave_at_ms = INT64_MAX;
 
 int64_t now_ms(void) {
@@ -166,15 +166,15 @@ static void on_listener(int listener) {
 }
 
 static int trigger_is_due(void) {
-    return (trigger == AT_TIME && now_ms() >= ready_at_ms + trigger_after_ms) ||
+    return (trigger == AT_TIME && now_ms() >= started_ms + trigger_after_ms) ||
            (trigger == AT_FILE && access(trigger_file, F_OK) == 0) ||
-           (trigger == AT_READY && !self.ready_owed);
+           (trigger == AT_READY && (said_ready || !self.speaks));
 }
 
 static void say_ready(void) {
-    if (self.speaks && !self.ready_owed) {
+    if (self.speaks && !self.ready_owed && !said_ready) {
+        said_ready = 1;
         reeve_worker_ready(self.worker);
-        self.ready_owed = -1; /* said */
     }
 }
 
@@ -216,7 +216,7 @@ static void run(int signals) {
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
         watched[count++] = (struct pollfd){fd, POLLIN, 0};
     }
-    ready_at_ms = now_ms();
+    started_ms = now_ms();
     say_ready();
     while (now_ms() < leave_at_ms) {
         one_turn(watched, count);
@@ -284,7 +284,7 @@ static int take_option(const char* name, const char* value) {
     } else if (strcmp(name, "--core") == 0) {
         self.core = 1;
     } else if (strcmp(name, "--no-drains") == 0) {
-        open_flags = 0;
+        self.drains = 0;
     } else if (value == NULL) {
         return -1;
     } else if (strcmp(name, "--on") == 0) {
@@ -336,7 +336,8 @@ int main(int argc, char** argv) {
     if (trigger == AT_START) {
         act();
     }
-    if (reeve_worker_open(&self.worker, open_flags) == REEVE_WORKER_ERROR) {
+    if (reeve_worker_open(&self.worker, self.drains ? REEVE_WORKER_DRAINS : 0) ==
+        REEVE_WORKER_ERROR) {
         return 97;
     }
     int signals = take_signals();

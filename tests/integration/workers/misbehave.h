@@ -16,6 +16,7 @@ struct misbehave {
     const char* marker; /* file to which it appends how it was told to end */
 
     int speaks;     /* Hello, Ready, beats: all that a native worker says */
+    int drains;     /* Hello says that Drain is acted on */
     int beats;      /* 0: silent from now on */
     int ready_owed; /* Ready is still to be said */
     int ignores_end;

@@ -34,6 +34,8 @@ static void be_mute(void) {
     self.beats = 0;
 }
 
+static void want_signals(void) { self.drains = 0; }
+
 static void owe_ready(void) {
     self.ready_owed = 1;
     if (self.parameters > 0) {
@@ -218,7 +220,7 @@ const struct mode modes[] = {
     {"double-fork", 0, NULL, double_fork,
      "[FILE] orphans: one in a session of its own that lives on, one that exits with 3"},
     {"fork-children", 0, NULL, fork_children, "[N [FILE]] children that ignore SIGTERM"},
-    {"exec", 0, NULL, become_other_program, "becomes `mute`, its descriptors still open"},
+    {"exec", 0, want_signals, become_other_program, "becomes `mute`, its descriptors still open"},
     {"close-heartbeat", 0, NULL, close_heartbeat, ""},
     {"flood", 0, NULL, flood, "the heartbeat, without end"},
     {"garbage", 0, NULL, write_garbage, "on the heartbeat, at each turn"},
