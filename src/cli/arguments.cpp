@@ -19,12 +19,20 @@ namespace {
 using config::Option;
 using config::Scope;
 
+constexpr std::size_t help_columns = 100;
+constexpr std::size_t flag_columns = 36;
+
 /// Flags that add up instead of the last one winning.
 bool is_repeatable(const Option& option) {
     return std::holds_alternative<config::ListenKind>(option.kind) ||
            std::holds_alternative<config::EnvironmentKind>(option.kind) ||
            std::holds_alternative<config::LimitsKind>(option.kind) ||
            std::holds_alternative<config::ExitCodesKind>(option.kind);
+}
+
+/// May stand without a value: then it means yes.
+bool is_switch(const Option& option) {
+    return std::holds_alternative<config::BoolKind>(option.kind);
 }
 
 struct ValueName {
@@ -52,7 +60,12 @@ std::string value_name(const Option& option) {
     if (const auto* choice = std::get_if<config::ChoiceKind>(&option.kind)) {
         std::vector<std::string> names;
         for (const auto& entry : choice->choices) {
-            names.emplace_back(entry.name);
+            const auto names_of_value = [&](const auto& other) {
+                return other.value == entry.value;
+            };
+            const auto& first =
+                *std::find_if(choice->choices.begin(), choice->choices.end(), names_of_value);
+            if (first.name == entry.name) names.emplace_back(entry.name);
         }
         return config::join(names, "|");
     }
@@ -68,7 +81,7 @@ std::string short_help(const Option& option) {
     if (!option.fallback.empty()) {
         text += " (" + std::string{option.fallback} + ")";
     }
-    return text;
+    return config::join(config::wrap(text, help_columns - flag_columns), "\n");
 }
 
 /// The flags of one subcommand and where their values are kept until they are asked for.
@@ -76,21 +89,21 @@ class SelectionFlags {
 public:
     explicit SelectionFlags(CLI::App& app) : app_{app} {
         app.allow_extras();
+        app.get_formatter()->column_width(flag_columns);
         app.add_option("-c,--config", file_, "Configuration file")->type_name("FILE");
         for (const auto& option : config::options()) {
             // `command` is what follows "--".
             if (option.scope == Scope::listen || option.key == "command") {
                 continue;
             }
-            auto& flag = flags_.emplace_back();
+            auto& [flag, added] = flags_.emplace_back();
             flag.option = &option;
             flag.flag = flag_name(option);
-            auto* added = app.add_option(flag.flag, flag.values, short_help(option));
-            added->type_name(value_name(option))->allow_extra_args(false);
+            added = app.add_option(flag.flag, flag.values, short_help(option));
+            added->type_name(value_name(option))->expected(is_switch(option) ? 0 : 1, 1);
             added->group(option.scope == Scope::pool ? "Options of the pool" : "Options of reeve");
-            if (!is_repeatable(option)) {
-                added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-            }
+            added->multi_option_policy(is_repeatable(option) ? CLI::MultiOptionPolicy::TakeAll
+                                                             : CLI::MultiOptionPolicy::TakeLast);
         }
     }
 
@@ -100,18 +113,25 @@ public:
         Selection out;
         out.file = file_;
         out.command = std::move(command);
-        for (const auto& flag : flags_) {
-            if (!flag.values.empty()) {
-                out.flags.push_back(flag);
-            }
+        for (const auto& [flag, option] : flags_) {
+            if (option->count() == 0) continue;
+            out.flags.push_back(flag);
+            // CLI11 leaves a value that was not given empty.
+            auto& values = out.flags.back().values;
+            if (is_switch(*flag.option) && config::join(values).empty()) values = {"yes"};
         }
         return out;
     }
 
 private:
+    struct Flag {
+        config::FlagValue value;
+        CLI::Option* option = nullptr;
+    };
+
     CLI::App& app_;
     std::string file_;
-    std::deque<config::FlagValue> flags_;
+    std::deque<Flag> flags_;
 };
 
 std::string flag_hint(const std::string& argument) {

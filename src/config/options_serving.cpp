@@ -52,11 +52,10 @@ const std::array rows{
            "CPU quota of the "
            "container. WEB_CONCURRENCY counts where this is not written."},
     Option{"listen", Scope::pool, ListenKind{&field<&PoolConfig::listen>}, Reload::roll, "",
-           "The sockets that reeve opens for the pool: an address, a list of addresses, or a map "
-           "NAME: ADDRESS or "
-           "NAME: {address: ..., backlog: ..., ...}. An unnamed one is named as the pool, further "
-           "ones POOL-1, "
-           "POOL-2. A pool without sockets (a queue worker) is fine."},
+           "The sockets that reeve opens for the pool. An address, a list of addresses, or a map "
+           "NAME: ADDRESS or NAME: {address: ..., backlog: ..., ...}. An unnamed one is named as "
+           "the pool, further ones POOL-1, POOL-2. A pool without sockets (a queue worker) is "
+           "fine."},
     Option{"handoff", Scope::pool, choice<&ProcessConfig::handoff>(handoffs), Reload::roll,
            "inherit", "How the sockets get to the worker."},
     Option{"liveness", Scope::pool, choice<&PoolPolicy::liveness>(livenesses), Reload::roll, "auto",

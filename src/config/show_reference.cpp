@@ -1,9 +1,9 @@
 // The options table as text for people.
 #include <array>
-#include <sstream>
 
 #include "config/show.hpp"
 #include "config/values.hpp"
+#include "config/words.hpp"
 
 namespace reeve::config {
 
@@ -27,19 +27,12 @@ constexpr std::array sections{
     Section{Scope::listen, "SOCKET\n\nUnder listen: NAME: in a pool."},
 };
 
-/// Breaks at blanks so that lines, indented, fit the columns.
-std::string wrap(std::string_view text, std::size_t indent) {
+std::string paragraph(std::string_view text, std::size_t indent) {
     std::string out;
-    std::string line;
-    std::istringstream words{std::string{text}};
-    for (std::string word; words >> word;) {
-        if (!line.empty() && indent + line.size() + 1 + word.size() > columns) {
-            out += std::string(indent, ' ') + line + "\n";
-            line.clear();
-        }
-        line += (line.empty() ? "" : " ") + word;
+    for (const auto& line : wrap(text, columns - indent)) {
+        out += std::string(indent, ' ') + line + "\n";
     }
-    return out + std::string(indent, ' ') + line + "\n";
+    return out;
 }
 
 std::string pad(std::string text, std::size_t width) {
@@ -100,7 +93,7 @@ std::string show_option(const Option& option) {
     const auto fallback = option.fallback.empty() ? "none" : std::string{option.fallback};
     out += "  " + pad("", name_width) + "default " + fallback +
            "; reload: " + std::string{name_of(option.reload)} + "\n";
-    out += wrap(option.doc, 6);
+    out += paragraph(option.doc, 6);
     if (const auto* choice = std::get_if<ChoiceKind>(&option.kind)) {
         for (const auto& entry : choice->choices) {
             out += "        " + pad(std::string{entry.name}, choice_width) +
@@ -130,7 +123,7 @@ std::string show_reference() {
     for (const auto& section : sections) {
         const auto break_at = section.title.find('\n');
         out += std::string{section.title.substr(0, break_at)} + "\n\n";
-        out += wrap(section.title.substr(break_at), 2) + "\n";
+        out += paragraph(section.title.substr(break_at), 2) + "\n";
         for (const auto* option : options_in(section.scope)) {
             out += show_option(*option);
         }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 namespace reeve::config {
 
@@ -138,6 +139,19 @@ std::string join(const std::vector<std::string>& words, std::string_view separat
         out += (out.empty() ? std::string{} : std::string{separator}) + word;
     }
     return out;
+}
+
+std::vector<std::string> wrap(std::string_view text, std::size_t width) {
+    std::vector<std::string> lines;
+    std::istringstream words{std::string{text}};
+    for (std::string word; words >> word;) {
+        if (lines.empty() || lines.back().size() + 1 + word.size() > width) {
+            lines.push_back(std::move(word));
+        } else {
+            lines.back() += " " + word;
+        }
+    }
+    return lines;
 }
 
 }  // namespace reeve::config

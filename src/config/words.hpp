@@ -23,4 +23,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 /// "a, b, c".
 std::string join(const std::vector<std::string>& words, std::string_view separator = ", ");
 
+/// Lines of at most `width` columns, broken at blanks.
+std::vector<std::string> wrap(std::string_view text, std::size_t width);
+
 }  // namespace reeve::config
