@@ -269,8 +269,18 @@ Outcome<Listener> Listener::open_abstract(const UnixAbstractAddress& address, in
 Result<void> Listener::refuse_new_connections() noexcept {
     switch (kind_) {
         case Kind::tcp: {
-            sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
-            const sock_fprog program{1, &drop};
+            // Only SYNs are dropped (the packet begins with the TCP header, byte 13 has the flags):
+            // the last ACK of a handshake under way must still get in, or its client would
+            // believe in a connection that is none.
+            constexpr std::uint32_t flags_offset = 13;
+            constexpr std::uint32_t syn = 0x02;
+            std::array<sock_filter, 4> drop_syns{{
+                {BPF_LD | BPF_B | BPF_ABS, 0, 0, flags_offset},
+                {BPF_JMP | BPF_JSET | BPF_K, 0, 1, syn},
+                {BPF_RET | BPF_K, 0, 0, 0},
+                {BPF_RET | BPF_K, 0, 0, 0xffffffff},
+            }};
+            const sock_fprog program{drop_syns.size(), drop_syns.data()};
             if (::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
                 return last_error();
             }
