@@ -50,6 +50,9 @@ void check_orphans(const core::Config& config) {
     }
 }
 
+/// More than this is no accident: ending is better than spinning.
+constexpr int failures_in_a_row_max = 100;
+
 std::uint64_t random_seed() {
     std::random_device device;
     return (std::uint64_t{device()} << 32U) ^ device();
@@ -69,14 +72,7 @@ public:
 
     int run() {
         turn();
-        while (!exit_code_) {
-            loop_.wait();
-            for (int i = 0; i < turns_a_pass && !exit_code_; ++i) {
-                turn();
-                if (inbox_.empty()) break;
-            }
-            if (!inbox_.empty() || spawns_wait_) loop_.wake();
-        }
+        while (!exit_code_) pass();
         fleet_.kill_hooks();
         sockets_.close();
         log_.flush(last_flush_milliseconds);
@@ -127,6 +123,24 @@ private:
         log_.write(line);
     }
 
+    /// The end of the supervisor is everybody's end, so a failure of one pass does not end it.
+    void pass() {
+        try {
+            loop_.wait();
+            for (int i = 0; i < turns_a_pass && !exit_code_; ++i) {
+                turn();
+                if (inbox_.empty()) break;
+            }
+            if (!inbox_.empty() || spawns_wait_) loop_.wake();
+            failures_in_a_row_ = 0;
+        } catch (const std::exception& error) {
+            if (++failures_in_a_row_ > failures_in_a_row_max) throw;
+            LogLine line{core::LogLevel::critical, "internal_error", {}, error.what()};
+            log_.write(line);
+            loop_.wake();
+        }
+    }
+
     void turn() {
         const core::Time now = os::now();
         const core::Output out = supervisor_.turn(inbox_.take(), now);
@@ -135,6 +149,7 @@ private:
         }
         spawns_wait_ = fleet_.spawn_waiting();
         for (const core::Record& record : out.records) publish(record);
+        fleet_.tell_descriptions();
         fleet_.bury();
         timer_.set(supervisor_.next_deadline());
     }
@@ -159,6 +174,7 @@ private:
     core::Supervisor supervisor_;
     Timer timer_;
     bool spawns_wait_ = false;
+    int failures_in_a_row_ = 0;
     std::optional<int> exit_code_;
 };
 

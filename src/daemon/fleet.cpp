@@ -79,7 +79,12 @@ void Fleet::carry_out(const core::Describe& action) {
     LogLine line = about(*worker, core::LogLevel::error, "hang_description");
     line.message = description.text();
     add(line, "threads", description.threads_total);
-    log_.write(line);
+    descriptions_.push_back(std::move(line));
+}
+
+void Fleet::tell_descriptions() {
+    for (const LogLine& line : descriptions_) log_.write(line);
+    descriptions_.clear();
 }
 
 void Fleet::carry_out(const core::RunHangHook& action) {

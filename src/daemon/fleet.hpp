@@ -42,6 +42,8 @@ public:
     bool spawn_waiting();
     /// Reaps what exited that is no worker. To be called on SIGCHLD.
     void reap_orphans();
+    /// Logs what hung workers were found doing: after the records that say that they hang.
+    void tell_descriptions();
     /// Forgets what was kept of the dead for the records of this turn.
     void bury();
     void kill_hooks() { hooks_.kill_all(); }
@@ -59,6 +61,7 @@ private:
 
     WorkerProcess* find(core::Incarnation incarnation);
     void spawn(const core::Spawn& action);
+    void watch(const core::Spawn& action, std::unique_ptr<WorkerProcess> worker);
     void fail_spawn(const core::Spawn& action, const std::string& why);
     bool drop_waiting(core::Incarnation incarnation);
     void welcome(core::Incarnation incarnation, const core::Spawn& spawn);
@@ -80,6 +83,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
     std::unordered_map<std::uint64_t, Dead> dead_;
     std::deque<core::Spawn> waiting_;
+    std::vector<LogLine> descriptions_;
     std::vector<std::weak_ptr<WorkerOutput>> lingering_;
     os::OomCounter oom_;
     std::uint64_t oom_kills_ = 0;

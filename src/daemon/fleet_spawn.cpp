@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <random>
+#include <system_error>
 #include <utility>
 
 #include "daemon/fleet.hpp"
@@ -129,10 +130,20 @@ void Fleet::spawn(const core::Spawn& action) {
                                            number(action.seat.slot), std::move(output.reader));
     }
     for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener.inode());
-    const auto incarnation = action.incarnation;
-    workers_[number(incarnation)] = std::make_unique<WorkerProcess>(
-        loop_, inbox_, std::move(parts), [this, action] { welcome(action.incarnation, action); },
-        [this, incarnation] { on_exit(incarnation); });
+    watch(action, std::make_unique<WorkerProcess>(inbox_, std::move(parts)));
+}
+
+void Fleet::watch(const core::Spawn& action, std::unique_ptr<WorkerProcess> worker) {
+    try {
+        worker->start(
+            loop_, [this, action] { welcome(action.incarnation, action); },
+            [this, incarnation = action.incarnation] { on_exit(incarnation); });
+    } catch (const std::system_error& error) {
+        // It cannot be supervised, so it must not live; it is reaped as any orphan.
+        (void)worker->child().signal_group(SIGKILL);
+        return fail_spawn(action, std::string{"watching it: "} + error.what());
+    }
+    workers_[number(action.incarnation)] = std::move(worker);
 }
 
 void Fleet::welcome(core::Incarnation incarnation, const core::Spawn& spawn) {

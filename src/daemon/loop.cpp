@@ -26,16 +26,26 @@ struct Watch::State : std::enable_shared_from_this<Watch::State> {
 
     void wait() {
         descriptor.async_wait(what, [self = shared_from_this()](const Error& error) {
-            if (error || self->stopped) return;
-            self->running = true;
-            self->callback();
-            self->running = false;
-            if (self->stopped) {
-                self->callback = nullptr;
-            } else {
-                self->wait();
-            }
+            if (!error && !self->stopped) self->call();
         });
+    }
+
+    /// Calls back and waits again, also after an exception: a failure must not end the watching.
+    void call() {
+        struct Again {
+            State& state;
+            ~Again() {
+                state.running = false;
+                if (state.stopped) {
+                    state.callback = nullptr;
+                } else {
+                    state.wait();
+                }
+            }
+        };
+        running = true;
+        const Again again{*this};
+        callback();
     }
 
     /// Gives the descriptor back without closing it.
@@ -113,8 +123,8 @@ struct Loop::State {
     void wait_for_signal() {
         signals.async_wait([this](const Error& error, int number) {
             if (error) return;
-            on_signal(number);
             wait_for_signal();
+            on_signal(number);
         });
     }
 };

@@ -110,9 +110,12 @@ struct Render {
         LogLine line = about(r.about, level_of(r));
         const Blame why = blame(r);
         line.message =
-            text(status_text(r.status), ": ", why.text, "; uptime ", duration_text(r.uptime), ", ",
-                 r.requests, " requests, ", r.in_flight, " in flight",
-                 r.was_ready ? "" : ", never ready", ", CPU ", duration_text(r.cpu_time),
+            text(status_text(r.status), ": ", why.text, "; uptime ", duration_text(r.uptime));
+        if (r.has_beaten) {
+            line.message += text(", ", r.requests, " requests, ", r.in_flight, " in flight");
+        }
+        line.message +=
+            text(r.was_ready ? "" : ", never ready", ", CPU ", duration_text(r.cpu_time),
                  ", at most ", bytes_text(r.max_resident_bytes));
         add(line, "cause", why.cause);
         add(line, "reason", name(r.reason));
@@ -127,8 +130,10 @@ struct Render {
         add(line, "oom_killed", r.oom_killed);
         add(line, "was_ready", r.was_ready);
         add(line, "uptime_seconds", r.uptime);
-        add(line, "requests", r.requests);
-        add(line, "in_flight", r.in_flight);
+        if (r.has_beaten) {
+            add(line, "requests", r.requests);
+            add(line, "in_flight", r.in_flight);
+        }
         add(line, "cpu_seconds", r.cpu_time);
         add(line, "max_resident_bytes", r.max_resident_bytes);
         if (line.level >= LogLevel::warning)

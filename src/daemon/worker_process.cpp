@@ -51,8 +51,7 @@ core::BeatFrame frame_of(const reeve_beat& beat) noexcept {
 
 }  // namespace
 
-WorkerProcess::WorkerProcess(Loop& loop, Inbox& inbox, Parts parts, std::function<void()> welcome,
-                             std::function<void()> exited)
+WorkerProcess::WorkerProcess(Inbox& inbox, Parts parts)
     : inbox_(inbox),
       incarnation_(parts.incarnation),
       seat_(parts.seat),
@@ -61,8 +60,10 @@ WorkerProcess::WorkerProcess(Loop& loop, Inbox& inbox, Parts parts, std::functio
       heartbeat_(std::move(parts.heartbeat)),
       control_(std::move(parts.control)),
       output_(std::move(parts.output)),
-      probe_(child_.pid(), std::move(parts.sockets)),
-      welcome_(std::move(welcome)) {
+      probe_(child_.pid(), std::move(parts.sockets)) {}
+
+void WorkerProcess::start(Loop& loop, std::function<void()> welcome, std::function<void()> exited) {
+    welcome_ = std::move(welcome);
     exit_watch_ = loop.on_readable(child_.pidfd(), std::move(exited));
     exec_watch_ = loop.on_readable(exec_.fd(), [this] { read_exec_report(); });
     if (heartbeat_) {

@@ -30,9 +30,11 @@ public:
         std::vector<ino_t> sockets;
     };
 
-    /// `welcome` answers a Hello. Facts go into `inbox`; `exited` is called when the pidfd is readable.
-    WorkerProcess(Loop& loop, Inbox& inbox, Parts parts, std::function<void()> welcome,
-                  std::function<void()> exited);
+    WorkerProcess(Inbox& inbox, Parts parts);
+
+    /// Begins to listen to it. `welcome` answers a Hello; `exited` is called when the pidfd is readable. Throws
+    /// std::system_error when the kernel will not watch one more descriptor.
+    void start(Loop& loop, std::function<void()> welcome, std::function<void()> exited);
 
     core::Incarnation incarnation() const noexcept { return incarnation_; }
     core::Seat seat() const noexcept { return seat_; }
