@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -102,16 +103,21 @@ static void clean_environment(void) {
     }
 }
 
+/* Zeroed pages, which cost no memory until many requests are in flight at once. */
+static struct reeve_worker* make_worker(void) {
+    void* memory = mmap(NULL, sizeof(struct reeve_worker), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
 enum reeve_worker_result reeve_worker_open(struct reeve_worker** out, unsigned flags) {
     *out = NULL;
-    struct reeve_worker* worker = aligned_alloc(_Alignof(struct reeve_worker), sizeof *worker);
+    struct reeve_worker* worker = make_worker();
     if (worker == NULL) {
-        errno = ENOMEM;
         return REEVE_WORKER_ERROR;
     }
-    memset((void*)worker, 0, sizeof *worker);
     if (reeve_registry_add(worker) != 0) {
-        free(worker);
+        munmap(worker, sizeof *worker);
         errno = EMFILE;
         return REEVE_WORKER_ERROR;
     }
@@ -169,5 +175,5 @@ void reeve_worker_close(struct reeve_worker* worker) {
     for (unsigned i = 0; i < worker->sockets; i++) {
         free(worker->socket_name[i]);
     }
-    free(worker);
+    munmap(worker, sizeof *worker);
 }
