@@ -74,11 +74,12 @@ static void mark(const char* what) {
     }
 }
 
-/* A SIGPIPE is what must never happen; it is told even where it would have been ignored. */
+static volatile sig_atomic_t sigpipe_came;
+
+/* What must never happen; told at the next turn. */
 static void on_sigpipe(int number) {
     (void)number;
-    mark("sigpipe");
-    _exit(98);
+    sigpipe_came = 1;
 }
 
 static void act(void) {
@@ -181,6 +182,10 @@ static void say_ready(void) {
 static void one_turn(struct pollfd* watched, nfds_t count) {
     static int64_t before_ms;
     int64_t now = now_ms();
+    if (sigpipe_came) {
+        mark("sigpipe");
+        _exit(98);
+    }
     misbehave_each_turn(before_ms != 0 ? (double)(now - before_ms) / 1000 : 0);
     before_ms = now;
     if (!acted && trigger_is_due()) {

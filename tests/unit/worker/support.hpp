@@ -31,7 +31,7 @@ public:
         return *this;
     }
     ~Descriptor() { reset(); }
-    int get() const { return number_; }
+    [[nodiscard]] int get() const { return number_; }
     int release() { return std::exchange(number_, -1); }
     void reset() {
         if (number_ >= 0) close(std::exchange(number_, -1));
@@ -92,7 +92,7 @@ public:
     }
 
     /// All beats that wait in the pipe.
-    std::vector<reeve_beat> beats() const {
+    [[nodiscard]] std::vector<reeve_beat> beats() const {
         std::vector<reeve_beat> found;
         reeve_beat beat{};
         ssize_t got = 0;
@@ -104,14 +104,14 @@ public:
     }
 
     /// The one beat that waits in the pipe.
-    reeve_beat beat() const {
+    [[nodiscard]] reeve_beat beat() const {
         const auto found = beats();
         REQUIRE(found.size() == 1);
         return found.front();
     }
 
     /// The next message of the worker; empty when there is none.
-    std::vector<unsigned char> message() const {
+    [[nodiscard]] std::vector<unsigned char> message() const {
         std::vector<unsigned char> bytes(REEVE_CONTROL_SIZE_MAX);
         const auto got = recv(control_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
         bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
@@ -119,7 +119,7 @@ public:
     }
 
     template <typename Message>
-    Message message_as() const {
+    [[nodiscard]] Message message_as() const {
         const auto bytes = message();
         Message message{};
         REQUIRE(bytes.size() == sizeof message);

@@ -133,6 +133,7 @@ TEST_CASE("more requests in flight than are tracked are counted all the same") {
     Supervisor supervisor;
     auto* worker = supervisor.open();
     std::vector<reeve_request> requests;
+    requests.reserve(1500);
     for (int i = 0; i < 1500; i++) {
         requests.push_back(reeve_worker_request_begin(worker));
     }
@@ -306,6 +307,7 @@ TEST_CASE("a threaded worker loses no count, and no counter ever goes back") {
     constexpr std::uint64_t pairs = 20000;
     std::atomic<int> running{threads};
     std::vector<std::thread> crowd;
+    crowd.reserve(threads);
     for (int i = 0; i < threads; i++) {
         crowd.emplace_back([&] {
             for (std::uint64_t pair = 0; pair < pairs; pair++) {
