@@ -31,7 +31,7 @@ std::string choose_file(const Selection& selection) {
     if (!selection.file.empty()) {
         return selection.file;
     }
-    const auto from_environment = variable("REEVE_CONFIG").value_or("");
+    auto from_environment = variable("REEVE_CONFIG").value_or("");
     if (!from_environment.empty()) {
         return from_environment;
     }

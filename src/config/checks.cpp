@@ -110,7 +110,7 @@ private:
         for (const auto& listen : pool_.listen) {
             names.push_back(listen.name);
         }
-        const auto near = did_you_mean(name, names);
+        auto near = did_you_mean(name, names);
         if (!near.empty() || names.empty()) {
             return near;
         }

@@ -75,9 +75,9 @@ std::vector<std::string> drop_ins(const std::string& file, Problems& problems) {
 
 }  // namespace
 
-std::vector<Node> read_document_text(const std::string& text, const std::string& name,
+std::vector<Tree> read_document_text(const std::string& text, const std::string& name,
                                      const Environment& environment, Problems& problems) {
-    std::vector<Node> out;
+    std::vector<Tree> out;
     auto tree = parse_yaml(text, std::make_shared<const std::string>(name), problems);
     if (tree) {
         substitute_all(*tree, {}, environment, problems);
@@ -86,11 +86,11 @@ std::vector<Node> read_document_text(const std::string& text, const std::string&
     return out;
 }
 
-std::vector<Node> read_documents(const std::string& file, const Environment& environment,
+std::vector<Tree> read_documents(const std::string& file, const Environment& environment,
                                  Problems& problems) {
     std::vector<std::string> paths = drop_ins(file, problems);
     paths.insert(paths.begin(), file);
-    std::vector<Node> out;
+    std::vector<Tree> out;
     for (const auto& path : paths) {
         const auto text = read_text(path, problems);
         if (!text) continue;

@@ -16,20 +16,20 @@ namespace {
 constexpr std::size_t pools_max = 64;
 
 /// A flag's values in the form that the option's kind expects.
-Node node_of(const FlagValue& flag) {
+Tree node_of(const FlagValue& flag) {
     const auto place = named_place(flag.flag);
     const auto& kind = flag.option->kind;
-    Node node;
+    Tree node;
     node.place = place;
     const bool is_map =
         std::holds_alternative<EnvironmentKind>(kind) || std::holds_alternative<LimitsKind>(kind);
     if (is_map) {
-        node.kind = Node::Kind::map;
+        node.kind = Tree::Kind::map;
         for (const auto& text : flag.values) {
             const auto equals = text.find('=');
             const bool has_value = equals != std::string::npos;
             auto child = make_scalar(place, has_value ? text.substr(equals + 1) : std::string{});
-            child.kind = has_value ? Node::Kind::scalar : Node::Kind::null;
+            child.kind = has_value ? Tree::Kind::scalar : Tree::Kind::null;
             child.key = text.substr(0, equals);
             child.key_place = place;
             node.children.push_back(std::move(child));
@@ -37,7 +37,7 @@ Node node_of(const FlagValue& flag) {
         return node;
     }
     if (std::holds_alternative<ListenKind>(kind) || std::holds_alternative<ExitCodesKind>(kind)) {
-        node.kind = Node::Kind::sequence;
+        node.kind = Tree::Kind::sequence;
         for (const auto& text : flag.values) {
             node.children.push_back(make_scalar(place, text));
         }
@@ -76,10 +76,10 @@ public:
 private:
     struct PoolSource {
         std::string name;
-        const Node* node = nullptr;  ///< null = from the flags alone
+        const Tree* node = nullptr;  ///< null = from the flags alone
     };
 
-    void read_document(const Node& document) {
+    void read_document(const Tree& document) {
         if (!expect_map(document, {}, reading_)) {
             return;
         }
@@ -99,7 +99,7 @@ private:
         }
     }
 
-    void collect_pools(const Node& pools) {
+    void collect_pools(const Tree& pools) {
         if (!expect_map(pools, "pools", reading_)) {
             return;
         }
@@ -158,7 +158,7 @@ private:
         pool.name = "defaults";
         for (const auto* section : defaults_) {
             auto rest = *section;
-            std::erase_if(rest.children, [&](const Node& child) {
+            std::erase_if(rest.children, [&](const Tree& child) {
                 if (child.key != "listen") return false;
                 reading_.problems.add(child.key_place, "defaults.listen",
                                       "a socket belongs to one pool; write it there");
@@ -235,7 +235,7 @@ private:
         loaded_.config.pools.push_back(std::move(pool));
     }
 
-    void read_pool_section(const Node& section, const Target& target, const std::string& path) {
+    void read_pool_section(const Tree& section, const Target& target, const std::string& path) {
         read_section(Scope::pool, section, target, path, reading_);
         for (const auto& child : section.children) {
             if (find_option(Scope::pool, child.key) != nullptr) {
@@ -285,8 +285,8 @@ private:
     const Request& request_;
     Reading reading_;
     Loaded loaded_;
-    std::vector<Node> documents_;
-    std::vector<const Node*> defaults_;
+    std::vector<Tree> documents_;
+    std::vector<const Tree*> defaults_;
     std::vector<PoolSource> sources_;
     std::map<std::string, std::string> workers_text_;
     bool defaults_good_ = true;

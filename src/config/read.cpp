@@ -54,10 +54,10 @@ std::string what_is_wrong(TextKind::Form form, const std::string& text) {
 
 bool Reader::fail_no_scalar() const {
     switch (node_.kind) {
-        case Node::Kind::null: return fail("has no value");
-        case Node::Kind::sequence: return fail("must be a single value, not a list");
-        case Node::Kind::scalar:
-        case Node::Kind::map: break;
+        case Tree::Kind::null: return fail("has no value");
+        case Tree::Kind::sequence: return fail("must be a single value, not a list");
+        case Tree::Kind::scalar:
+        case Tree::Kind::map: break;
     }
     if (node_.flow && node_.children.size() == 1 &&
         is_placeholder_name(node_.children.front().key)) {
@@ -148,7 +148,7 @@ bool Reader::operator()(const TextKind& kind) const {
 
 bool Reader::operator()(const CommandKind& kind) const {
     std::vector<std::string> words;
-    if (node_.kind == Node::Kind::scalar) {
+    if (node_.kind == Tree::Kind::scalar) {
         auto split = split_command(node_.text);
         return split.ok() ? store_command(kind, std::move(split.value)) : fail(split.error);
     }
@@ -176,7 +176,7 @@ bool Reader::operator()(const SignalKind& kind) const {
 
 bool Reader::operator()(const ExitCodesKind& kind) const {
     std::vector<int> codes;
-    const bool good = node_.kind == Node::Kind::sequence
+    const bool good = node_.kind == Tree::Kind::sequence
                           ? with_items([&](const Reader& item) { return item.add_codes(codes); })
                           : add_codes(codes);
     if (!good) return false;
@@ -206,7 +206,7 @@ bool Reader::operator()(const EnvironmentKind& kind) const {
         if (name.empty() || has_nul(name) || name.find_first_of("= ") != std::string::npos) {
             return entry.fail("is not a name of an environment variable");
         }
-        if (entry.node_.kind == Node::Kind::null) {
+        if (entry.node_.kind == Tree::Kind::null) {
             return entry.fail("has no value; write \"\" for an empty one");
         }
         return entry.with_scalar([&](const std::string& text) {

@@ -32,18 +32,18 @@ struct Reading {
 
 /// Reads `node` into the option's field. `path` is the way to it, for messages. Returns false after
 /// reporting.
-bool read_option(const Option& option, const Node& node, const Target& target,
+bool read_option(const Option& option, const Tree& node, const Target& target,
                  const std::string& path, Reading& reading);
 
 /// Reads all options of a map and reports those that `scope` does not have.
-void read_section(Scope scope, const Node& section, const Target& target, const std::string& path,
+void read_section(Scope scope, const Tree& section, const Target& target, const std::string& path,
                   Reading& reading);
 
 /// Reports a key that is not an option of `scope`, with the best guess at what was meant.
-void report_unknown(Scope scope, const Node& child, const std::string& path, Reading& reading);
+void report_unknown(Scope scope, const Tree& child, const std::string& path, Reading& reading);
 
 /// Reports a node that is not a map of options. Null counts as an empty map.
-bool expect_map(const Node& node, const std::string& path, Reading& reading);
+bool expect_map(const Tree& node, const std::string& path, Reading& reading);
 
 /// 2 x CPUs + 1, at most what the option allows.
 std::uint32_t automatic_workers(const Cpus& cpus);

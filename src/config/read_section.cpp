@@ -54,28 +54,28 @@ std::uint32_t automatic_workers(const Cpus& cpus) {
     return std::min(2 * std::clamp(cpus.count, 1U, workers_max) + 1, workers_max);
 }
 
-bool read_option(const Option& option, const Node& node, const Target& target,
+bool read_option(const Option& option, const Tree& node, const Target& target,
                  const std::string& path, Reading& reading) {
     return std::visit(Reader{node, target, path, reading}, option.kind);
 }
 
-bool expect_map(const Node& node, const std::string& path, Reading& reading) {
+bool expect_map(const Tree& node, const std::string& path, Reading& reading) {
     switch (node.kind) {
-        case Node::Kind::null:
-        case Node::Kind::map: return true;
-        case Node::Kind::scalar:
-        case Node::Kind::sequence: break;
+        case Tree::Kind::null:
+        case Tree::Kind::map: return true;
+        case Tree::Kind::scalar:
+        case Tree::Kind::sequence: break;
     }
     reading.problems.add(node.place, path, "must be a map of options");
     return false;
 }
 
-void report_unknown(Scope scope, const Node& child, const std::string& path, Reading& reading) {
+void report_unknown(Scope scope, const Tree& child, const std::string& path, Reading& reading) {
     reading.problems.add(child.key_place, child_path(path, child.key),
                          "unknown key" + hint_for(scope, child.key));
 }
 
-void read_section(Scope scope, const Node& section, const Target& target, const std::string& path,
+void read_section(Scope scope, const Tree& section, const Target& target, const std::string& path,
                   Reading& reading) {
     if (!expect_map(section, path, reading)) return;
     for (const auto& child : section.children) {

@@ -36,12 +36,12 @@ bool Reader::operator()(const ListenKind& kind) const {
     std::vector<core::Listen> sockets;
     bool good = true;
     switch (node_.kind) {
-        case Node::Kind::null:
-        case Node::Kind::scalar: good = add_unnamed(sockets); break;
-        case Node::Kind::sequence:
+        case Tree::Kind::null:
+        case Tree::Kind::scalar: good = add_unnamed(sockets); break;
+        case Tree::Kind::sequence:
             good = with_items([&](const Reader& item) { return item.add_unnamed(sockets); });
             break;
-        case Node::Kind::map:
+        case Tree::Kind::map:
             good = with_entries([&](const Reader& entry, const std::string& name) {
                 return entry.add_named(sockets, name);
             });
@@ -65,7 +65,7 @@ bool Reader::add(std::vector<core::Listen>& sockets, core::Listen socket) const 
 
 /// "ADDRESS" or "NAME=ADDRESS".
 bool Reader::add_unnamed(std::vector<core::Listen>& sockets) const {
-    if (node_.kind == Node::Kind::map) {
+    if (node_.kind == Tree::Kind::map) {
         return fail(
             "must be an address; to give a socket a name or options write listen as a map: "
             "NAME: ADDRESS");
@@ -100,13 +100,13 @@ bool Reader::add_named(std::vector<core::Listen>& sockets, const std::string& na
     core::Listen socket;
     socket.name = name;
     const Target target{target_.config, target_.pool, &socket};
-    if (node_.kind != Node::Kind::map) {
+    if (node_.kind != Tree::Kind::map) {
         return Reader{node_, target, path_, reading_}(AddressKind{}) &&
                add(sockets, std::move(socket));
     }
     const auto before = reading_.problems.count();
     read_section(Scope::listen, node_, target, path_, reading_);
-    if (node_.find("address") == nullptr) fail("has no address");
+    if (node_.find("address") == nullptr) return fail("has no address");
     return reading_.problems.count() == before && options_fit(socket) &&
            add(sockets, std::move(socket));
 }

@@ -14,7 +14,7 @@ namespace reeve::config {
 /// true, or reports and returns false.
 class Reader {
 public:
-    Reader(const Node& node, const Target& target, std::string path, Reading& reading)
+    Reader(const Tree& node, const Target& target, std::string path, Reading& reading)
         : node_{node}, target_{target}, path_{std::move(path)}, reading_{reading} {}
 
     bool operator()(const BoolKind& kind) const;
@@ -35,22 +35,22 @@ public:
     bool operator()(const ListenKind& kind) const;
 
 private:
-    bool fail(const std::string& text) const {
+    [[nodiscard]] bool fail(const std::string& text) const {
         reading_.problems.add(node_.place, path_, text);
         return false;
     }
 
     /// Says why a list or a map is not the single value that was expected.
-    bool fail_no_scalar() const;
+    [[nodiscard]] bool fail_no_scalar() const;
 
     /// Calls `use` with the text, or says why there is none.
     template <typename Use>
-    bool with_scalar(Use use) const {
-        return node_.kind == Node::Kind::scalar ? use(node_.text) : fail_no_scalar();
+    [[nodiscard]] bool with_scalar(Use use) const {
+        return node_.kind == Tree::Kind::scalar ? use(node_.text) : fail_no_scalar();
     }
 
     template <typename Parse, typename Store>
-    bool store_scalar(Parse parse, Store store) const {
+    [[nodiscard]] bool store_scalar(Parse parse, Store store) const {
         return with_scalar([&](const std::string& text) {
             const auto parsed = parse(text);
             if (!parsed.ok()) return fail(parsed.error);
@@ -61,9 +61,9 @@ private:
 
     /// Calls `use` for each item of a list, also after one has failed: all errors are to be found.
     template <typename Use>
-    bool with_items(Use use) const {
-        if (node_.kind != Node::Kind::sequence) {
-            return fail(node_.kind == Node::Kind::null ? "has no value" : "must be a list");
+    [[nodiscard]] bool with_items(Use use) const {
+        if (node_.kind != Tree::Kind::sequence) {
+            return fail(node_.kind == Tree::Kind::null ? "has no value" : "must be a list");
         }
         bool good = true;
         for (const auto& item : node_.children) {
@@ -73,9 +73,9 @@ private:
     }
 
     template <typename Use>
-    bool with_entries(Use use) const {
-        if (node_.kind != Node::Kind::map) {
-            return fail(node_.kind == Node::Kind::null ? "has no value"
+    [[nodiscard]] bool with_entries(Use use) const {
+        if (node_.kind != Tree::Kind::map) {
+            return fail(node_.kind == Tree::Kind::null ? "has no value"
                                                        : "must be a map NAME: VALUE");
         }
         bool good = true;
@@ -86,17 +86,17 @@ private:
         return good;
     }
 
-    bool store_command(const CommandKind& kind, std::vector<std::string> words) const;
-    bool add_codes(std::vector<int>& codes) const;
+    [[nodiscard]] bool store_command(const CommandKind& kind, std::vector<std::string> words) const;
+    [[nodiscard]] bool add_codes(std::vector<int>& codes) const;
 
     // Sockets.
-    bool add(std::vector<core::Listen>& sockets, core::Listen socket) const;
-    bool add_unnamed(std::vector<core::Listen>& sockets) const;
-    bool add_named(std::vector<core::Listen>& sockets, const std::string& name) const;
+    [[nodiscard]] bool add(std::vector<core::Listen>& sockets, core::Listen socket) const;
+    [[nodiscard]] bool add_unnamed(std::vector<core::Listen>& sockets) const;
+    [[nodiscard]] bool add_named(std::vector<core::Listen>& sockets, const std::string& name) const;
     [[nodiscard]] std::string next_name(const std::vector<core::Listen>& sockets) const;
     [[nodiscard]] bool options_fit(const core::Listen& socket) const;
 
-    const Node& node_;
+    const Tree& node_;
     const Target& target_;
     std::string path_;
     Reading& reading_;

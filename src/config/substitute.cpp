@@ -76,7 +76,7 @@ Result substitute_to(std::string_view text, const Environment& environment, int 
             if (end == std::string_view::npos) {
                 return Result::failure("has ${ without a closing }; write $${ for a literal ${");
             }
-            const auto value = value_of(text.substr(2, end), environment, depth);
+            auto value = value_of(text.substr(2, end), environment, depth);
             if (!value.ok()) {
                 return value;
             }
@@ -99,9 +99,9 @@ Parsed<std::string> substitute(std::string_view text, const Environment& environ
     return substitute_to(text, environment, 0);
 }
 
-void substitute_all(Node& node, const std::string& path, const Environment& environment,
+void substitute_all(Tree& node, const std::string& path, const Environment& environment,
                     Problems& problems) {
-    if (node.kind == Node::Kind::scalar) {
+    if (node.kind == Tree::Kind::scalar) {
         auto result = substitute(node.text, environment);
         if (result.ok()) {
             node.text = std::move(result.value);

@@ -20,7 +20,7 @@ using Environment = std::function<std::optional<std::string>(const std::string&)
 Parsed<std::string> substitute(std::string_view text, const Environment& environment);
 
 /// Does so in every scalar below `node` (keys are left alone). `path` is the way to `node`.
-void substitute_all(Node& node, const std::string& path, const Environment& environment,
+void substitute_all(Tree& node, const std::string& path, const Environment& environment,
                     Problems& problems);
 
 /// "PARENT.CHILD", or the child alone at the top.

@@ -9,7 +9,7 @@
 namespace reeve::config {
 
 /// One value. A child of a map carries its key; children keep the order in which they were written.
-struct Node {
+struct Tree {
     enum class Kind { null, scalar, sequence, map };
 
     Kind kind = Kind::null;
@@ -18,9 +18,9 @@ struct Node {
     bool flow = false;  ///< map or sequence in braces or brackets
     std::string key;    ///< in a map
     Place key_place;
-    std::vector<Node> children;  ///< sequence, map
+    std::vector<Tree> children;  ///< sequence, map
 
-    [[nodiscard]] const Node* find(const std::string& name) const {
+    [[nodiscard]] const Tree* find(const std::string& name) const {
         for (const auto& child : children) {
             if (kind == Kind::map && child.key == name) {
                 return &child;
@@ -30,9 +30,9 @@ struct Node {
     }
 };
 
-inline Node make_scalar(Place place, std::string text) {
-    Node node;
-    node.kind = Node::Kind::scalar;
+inline Tree make_scalar(Place place, std::string text) {
+    Tree node;
+    node.kind = Tree::Kind::scalar;
     node.place = std::move(place);
     node.text = std::move(text);
     return node;

@@ -172,8 +172,7 @@ int signal_number(std::string_view name) {
 
 Parsed<core::Duration> parse_duration(std::string_view text) {
     using Result = Parsed<core::Duration>;
-    const auto failure =
-        Result::failure(quoted(text) + " is not a duration (like 30, 500ms, 2m, 1h)");
+    auto failure = Result::failure(quoted(text) + " is not a duration (like 30, 500ms, 2m, 1h)");
     auto rest = text;
     std::uint64_t total = 0;
     bool first = true;

@@ -33,7 +33,7 @@ public:
     Builder(std::shared_ptr<const std::string> source, Problems& problems)
         : source_{std::move(source)}, problems_{problems} {}
 
-    [[nodiscard]] Node take() { return std::move(root_); }
+    [[nodiscard]] Tree take() { return std::move(root_); }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         if (++documents_ > 1) {
@@ -43,7 +43,7 @@ public:
     void OnDocumentEnd() override {}
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-        Node node;
+        Tree node;
         node.place = place(mark);
         add(std::move(node), anchor);
     }
@@ -67,19 +67,19 @@ public:
 
     void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value style) override {
-        open(Node::Kind::sequence, mark, anchor, style);
+        open(Tree::Kind::sequence, mark, anchor, style);
     }
     void OnSequenceEnd() override { close(); }
 
     void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
                     YAML::EmitterStyle::value style) override {
-        open(Node::Kind::map, mark, anchor, style);
+        open(Tree::Kind::map, mark, anchor, style);
     }
     void OnMapEnd() override { close(); }
 
 private:
     struct Open {
-        Node node;
+        Tree node;
         YAML::anchor_t anchor;
         bool has_key = false;
         std::string key;
@@ -92,7 +92,7 @@ private:
                 static_cast<std::size_t>(mark.column) + 1};
     }
 
-    static std::size_t depth(const Node& node) {
+    static std::size_t depth(const Tree& node) {
         std::size_t deepest = 0;
         for (const auto& child : node.children) {
             deepest = std::max(deepest, depth(child));
@@ -100,7 +100,7 @@ private:
         return deepest + 1;
     }
 
-    void count(const Node& node, const YAML::Mark& mark) {
+    void count(const Tree& node, const YAML::Mark& mark) {
         ++nodes_;
         text_ += node.text.size() + node.key.size();
         if (nodes_ > nodes_max || text_ > text_max) {
@@ -111,15 +111,15 @@ private:
         }
     }
 
-    void open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor,
+    void open(Tree::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor,
               YAML::EmitterStyle::value style) {
         if (open_.size() >= depth_max) {
             throw Refused{place(mark), "nested too deeply"};
         }
-        if (!open_.empty() && open_.back().node.kind == Node::Kind::map && !open_.back().has_key) {
+        if (!open_.empty() && open_.back().node.kind == Tree::Kind::map && !open_.back().has_key) {
             throw Refused{place(mark), "a key must be a single word"};
         }
-        Node node;
+        Tree node;
         node.kind = kind;
         node.place = place(mark);
         node.flow = style == YAML::EmitterStyle::Flow;
@@ -132,7 +132,7 @@ private:
         add(std::move(done.node), done.anchor);
     }
 
-    void add(Node node, YAML::anchor_t anchor) {
+    void add(Tree node, YAML::anchor_t anchor) {
         if (++nodes_ > nodes_max) {
             throw Refused{node.place, "too many values"};
         }
@@ -143,13 +143,13 @@ private:
     }
 
     /// Puts a finished value where it belongs: a key, the value of a key, an item, or the root.
-    void attach(Node node) {
+    void attach(Tree node) {
         if (open_.empty()) {
             root_ = std::move(node);
             return;
         }
         auto& parent = open_.back();
-        if (parent.node.kind == Node::Kind::map && !parent.has_key) {
+        if (parent.node.kind == Tree::Kind::map && !parent.has_key) {
             take_key(parent, node);
             return;
         }
@@ -159,8 +159,8 @@ private:
         parent.node.children.push_back(std::move(node));
     }
 
-    void take_key(Open& parent, const Node& node) {
-        if (node.kind != Node::Kind::scalar) {
+    void take_key(Open& parent, const Tree& node) {
+        if (node.kind != Tree::Kind::scalar) {
             throw Refused{node.place, "a key must be a single word"};
         }
         const auto [first, is_new] = parent.keys.try_emplace(node.text, node.place);
@@ -176,9 +176,9 @@ private:
 
     std::shared_ptr<const std::string> source_;
     Problems& problems_;
-    Node root_;
+    Tree root_;
     std::vector<Open> open_;
-    std::map<YAML::anchor_t, Node> anchored_;
+    std::map<YAML::anchor_t, Tree> anchored_;
     std::size_t nodes_ = 0;
     std::size_t text_ = 0;
     int documents_ = 0;
@@ -201,7 +201,7 @@ std::string hint_for(const std::string& text, std::size_t line) {
 
 }  // namespace
 
-std::optional<Node> parse_yaml(const std::string& text,
+std::optional<Tree> parse_yaml(const std::string& text,
                                const std::shared_ptr<const std::string>& source,
                                Problems& problems) {
     try {
@@ -214,8 +214,8 @@ std::optional<Node> parse_yaml(const std::string& text,
     } catch (const Refused& refused) {
         problems.add(refused.place, {}, refused.text);
     } catch (const YAML::Exception& error) {
-        const auto line = static_cast<std::size_t>(error.mark.line + 1);
-        const Place place{source, line, static_cast<std::size_t>(error.mark.column + 1)};
+        const auto line = static_cast<std::size_t>(error.mark.line) + 1;
+        const Place place{source, line, static_cast<std::size_t>(error.mark.column) + 1};
         problems.add(place, {}, error.msg + hint_for(text, line));
     } catch (const std::exception& error) {
         problems.add({source, 0, 0}, {}, std::string{"cannot be read as YAML: "} + error.what());

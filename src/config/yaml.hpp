@@ -12,7 +12,7 @@ namespace reeve::config {
 
 /// One document. Reports bad syntax, a key written twice, a second document, too deep nesting and
 /// aliases that would grow beyond all measure, and then returns nothing. Never throws.
-std::optional<Node> parse_yaml(const std::string& text,
+std::optional<Tree> parse_yaml(const std::string& text,
                                const std::shared_ptr<const std::string>& source,
                                Problems& problems);
 

@@ -137,7 +137,7 @@ struct LogConfig {
     LogLevel level = LogLevel::info;
     LogTarget target = LogTarget::standard_error;
     std::uint64_t buffer_bytes =
-        256 * 1024;  ///< what may wait for a slow reader before lines are dropped
+        std::uint64_t{256} * 1024;  ///< what may wait for a slow reader before lines are dropped
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 

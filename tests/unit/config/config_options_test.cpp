@@ -26,12 +26,12 @@ struct Fields {
 bool set(Fields& fields, const Option& option, const std::string& text) {
     Reading reading;
     reading.cpus = {2, {}};
-    Node node = make_scalar({}, text);
+    Tree node = make_scalar({}, text);
     if (std::holds_alternative<EnvironmentKind>(option.kind) ||
         std::holds_alternative<LimitsKind>(option.kind)) {
         node.key = "nofile";
-        Node map;
-        map.kind = Node::Kind::map;
+        Tree map;
+        map.kind = Tree::Kind::map;
         map.children.push_back(std::move(node));
         node = std::move(map);
     }
