@@ -40,7 +40,7 @@ os::ListenAddress address_of(const core::Listen& listen, const std::string& plac
 }  // namespace
 
 Sockets::Sockets(Loop& loop, Inbox& inbox, Log& log, const core::Config& config)
-    : inbox_(inbox), log_(log), look_again_(loop.make_timer([this] { look_at_queues(); })) {
+    : inbox_(inbox), look_again_(loop.make_timer([this] { look_at_queues(); })) {
     for (const core::PoolConfig& pool : config.pools) {
         PoolSockets sockets;
         for (const core::Listen& listen : pool.listen) {

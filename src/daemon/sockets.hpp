@@ -36,7 +36,6 @@ private:
     void look_at_queues();
 
     Inbox& inbox_;
-    Log& log_;
     std::vector<PoolSockets> pools_;
     Timer look_again_;
     bool refusing_ = false;
