@@ -68,7 +68,8 @@ public:
     [[nodiscard]] ino_t inode() const noexcept { return inode_; }
 
     /// New connections are no longer taken, for all holders of the socket; queued ones still are.
-    /// TCP: SYNs are dropped. Unix path: unlinked (if still ours). Abstract: EOPNOTSUPP.
+    /// TCP: SYNs are dropped; EPERM where the system lets only the privileged attach a filter. Unix
+    /// path: unlinked (if still ours). Abstract: EOPNOTSUPP.
     [[nodiscard]] Result<void> refuse_new_connections() noexcept;
 
     [[nodiscard]] Result<AcceptQueue> queue_length() const noexcept;

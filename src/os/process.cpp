@@ -174,8 +174,11 @@ Result<Activity> activity(pid_t pid) noexcept try {
         if (!fields) {
             continue;
         }
-        all.asleep = all.asleep && sleeps(fields->field(3));
-        std::uint64_t ticks = to_number(fields->field(14)) + to_number(fields->field(15));
+        if (!sleeps(fields->field(3))) {
+            all.asleep = false;
+            break;
+        }
+        const std::uint64_t ticks = to_number(fields->field(14)) + to_number(fields->field(15));
         const auto text = read_file(ProcPath{pid, tid, "schedstat"}.c_str(), buffer);
         if (text) {
             std::string_view rest = *text;

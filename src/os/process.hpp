@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "core/time.hpp"
 #include "os/pidfd.hpp"
 #include "os/result.hpp"
 
@@ -42,7 +43,8 @@ struct ProcessStamp {
 [[nodiscard]] Result<bool> core_dumping(pid_t pid) noexcept;
 
 /// What the threads of a process have consumed and whether they do anything now. Two equal ones
-/// with `asleep` mean that it did nothing in between.
+/// with `asleep` mean that it did nothing in between; without it they stop at the first busy
+/// thread.
 struct Activity {
     std::uint64_t cpu_ns = 0;  ///< run time of all living threads
     std::uint64_t slices = 0;  ///< how often they got a CPU
@@ -70,8 +72,11 @@ struct ProcessDescription {
     [[nodiscard]] std::string text() const;
 };
 
-/// The main thread and at most `others` more. A process that is gone has no threads.
-[[nodiscard]] ProcessDescription describe_process(pid_t pid, std::size_t others = 8);
+/// The main thread, and others until there are `others` of them or `budget` is used up: fifty workers
+/// may hang at once. A process that is gone has no threads.
+[[nodiscard]] ProcessDescription describe_process(pid_t pid, std::size_t others = 8,
+                                                  core::Duration budget = std::chrono::microseconds{
+                                                      200});
 
 /// To the child's group and to everybody else below it. The number of processes outside the group
 /// that were signalled. Only before the child is reaped.

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "os/clock.hpp"
 #include "os/proc_file.hpp"
 #include "os/process.hpp"
 #include "os/syscall_names.hpp"
@@ -41,12 +42,8 @@ void describe_state(pid_t pid, ThreadDescription& thread) {
     }
 }
 
-void describe_wait(pid_t pid, ThreadDescription& thread) {
+void describe_call(pid_t pid, ThreadDescription& thread) {
     std::array<char, 256> buffer;
-    if (const auto wchan = read_file(ProcPath{pid, thread.tid, "wchan"}.c_str(), buffer);
-        wchan && *wchan != "0") {
-        thread.wchan = printable(*wchan);
-    }
     const auto call = read_file(ProcPath{pid, thread.tid, "syscall"}.c_str(), buffer);
     if (!call) {
         thread.syscall = forbidden(call.error()) ? not_permitted : "";
@@ -63,12 +60,22 @@ void describe_wait(pid_t pid, ThreadDescription& thread) {
     }
 }
 
+/// For those who may not see the stack: at least where it ends.
+void describe_wchan(pid_t pid, ThreadDescription& thread) {
+    std::array<char, 128> buffer;
+    const auto wchan = read_file(ProcPath{pid, thread.tid, "wchan"}.c_str(), buffer);
+    if (wchan && *wchan != "0") {
+        thread.wchan = printable(*wchan);
+    }
+}
+
 /// "[<0>] futex_wait_queue+0x60/0x90" a line; kept is the function's name.
 void describe_stack(pid_t pid, ThreadDescription& thread) {
     std::array<char, 2048> buffer;
     const auto text = read_file(ProcPath{pid, thread.tid, "stack"}.c_str(), buffer);
     if (!text) {
         thread.stack = forbidden(text.error()) ? not_permitted : "not available";
+        describe_wchan(pid, thread);
         return;
     }
     std::string_view rest = *text;
@@ -80,11 +87,13 @@ void describe_stack(pid_t pid, ThreadDescription& thread) {
             thread.stack += printable(word.substr(0, word.find('+')));
         }
     }
+    thread.wchan = thread.stack.substr(0, thread.stack.find(' '));
 }
 
 }  // namespace
 
-ProcessDescription describe_process(pid_t pid, std::size_t others) {
+ProcessDescription describe_process(pid_t pid, std::size_t others, core::Duration budget) {
+    const core::Time begun = now();
     ProcessDescription process;
     auto threads = list_numbers(ProcPath{pid, "task"}.c_str(), threads_counted_max);
     if (!threads) {
@@ -94,13 +103,14 @@ ProcessDescription describe_process(pid_t pid, std::size_t others) {
     std::stable_partition(threads->begin(), threads->end(),
                           [pid](pid_t tid) { return tid == pid; });
     for (const pid_t tid : *threads) {
-        if (process.threads.size() > others) {
+        const bool first = process.threads.empty();
+        if (process.threads.size() > others || (!first && now() - begun > budget)) {
             break;
         }
         ThreadDescription thread;
         thread.tid = tid;
         describe_state(pid, thread);
-        describe_wait(pid, thread);
+        describe_call(pid, thread);
         describe_stack(pid, thread);
         process.threads.push_back(std::move(thread));
     }

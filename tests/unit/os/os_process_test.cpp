@@ -71,7 +71,8 @@ TEST_CASE("the record of a hang would not say what the threads were doing") {
     TestChild child{{}, {"thread", "pause", "0"}};
     read_line(child.output.get());
     settle(child.child.pid());
-    const auto described = reeve::os::describe_process(child.child.pid());
+    const auto described =
+        reeve::os::describe_process(child.child.pid(), 8, std::chrono::seconds{10});
     CHECK(described.threads_total == 2);
     REQUIRE(described.threads.size() == 2);
     CHECK(described.threads[0].tid == child.child.pid());
@@ -81,5 +82,6 @@ TEST_CASE("the record of a hang would not say what the threads were doing") {
     MESSAGE(described.text());
     const auto cut = reeve::os::describe_process(child.child.pid(), 0);
     CHECK(cut.threads.size() == 1);
+    CHECK(reeve::os::describe_process(child.child.pid(), 8, {}).threads.size() == 1);
     CHECK(cut.text().ends_with("; and 1 more"));
 }
