@@ -31,7 +31,7 @@ void accumulate(Counters& totals, const Counters& before, const Counters& after)
 /// A beat that was read late says when it was written, and its clock is trusted for its own worker alone: a beat that
 /// waited because reeve was away counts from now, else silence would be measured from before reeve looked.
 Time sign_of_life(const BeatFrame& frame, Time previous, Time now) noexcept {
-    if (frame.sent > now || now - frame.sent > lateness_tolerated) return now;
+    if (frame.sent > now || frame.sent < now - lateness_tolerated) return now;
     return std::max(frame.sent, previous);
 }
 
@@ -43,16 +43,34 @@ BeatStream* BeatAccount::find(const ProcessKey& process) noexcept {
     return found == streams_.end() ? nullptr : &*found;
 }
 
+void BeatAccount::remember(const BeatStream& stream) {
+    if (past_.size() >= beat_streams_max) past_.erase(past_.begin());
+    past_.push_back(Past{stream.process, stream.sequence, stream.counters});
+}
+
+/// A new stream. It goes on where an earlier one of the same image stopped; a sequence that begins again is another
+/// process with a reused pid, whose counters begin again too.
+BeatStream& BeatAccount::open(const BeatFrame& frame) {
+    BeatStream& stream = streams_.emplace_back();
+    stream.process = frame.process;
+    const auto past = std::find_if(past_.begin(), past_.end(),
+                                   [&](const Past& p) { return p.process == frame.process; });
+    if (past == past_.end()) return stream;
+    if (frame.sequence > past->sequence) stream.counters = past->counters;
+    past_.erase(past);
+    return stream;
+}
+
 BeatAccount::Outcome BeatAccount::add(const BeatFrame& frame, Time now) {
     BeatStream* stream = find(frame.process);
     if (stream == nullptr) {
         // The same pid with another image is an exec: the old program's silence means nothing any more.
-        std::erase_if(streams_, [&](const BeatStream& s) {
-            return s.process.process == frame.process.process;
-        });
+        const auto replaced = std::find_if(
+            streams_.begin(), streams_.end(),
+            [&](const BeatStream& s) { return s.process.process == frame.process.process; });
+        if (replaced != streams_.end()) drop(ProcessKey{replaced->process});
         if (streams_.size() >= beat_streams_max) return Outcome::crowded;
-        stream = &streams_.emplace_back();
-        stream->process = frame.process;
+        stream = &open(frame);
     } else if (frame.sequence <= stream->sequence) {
         return Outcome::stale;
     }
@@ -62,6 +80,8 @@ BeatAccount::Outcome BeatAccount::add(const BeatFrame& frame, Time now) {
     stream->phase = frame.phase;
     stream->in_flight = frame.in_flight;
     stream->oldest = frame.oldest;
+    // No request began in the future, or before the clock did: hostile numbers must not overflow what is made of them.
+    if (stream->oldest) stream->oldest = std::clamp(*stream->oldest, Time{}, std::max(now, Time{}));
     stream->sequence = frame.sequence;
     stream->forgiven = false;
     stream->looked_at = false;
@@ -70,10 +90,17 @@ BeatAccount::Outcome BeatAccount::add(const BeatFrame& frame, Time now) {
 }
 
 void BeatAccount::drop(const ProcessKey& process) {
-    std::erase_if(streams_, [&](const BeatStream& s) { return s.process == process; });
+    const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                    [&](const BeatStream& s) { return s.process == process; });
+    if (found == streams_.end()) return;
+    remember(*found);
+    streams_.erase(found);
 }
 
-void BeatAccount::drop_all() { streams_.clear(); }
+void BeatAccount::drop_all() {
+    for (const BeatStream& stream : streams_) remember(stream);
+    streams_.clear();
+}
 
 std::uint32_t BeatAccount::in_flight() const noexcept {
     std::uint64_t sum = 0;

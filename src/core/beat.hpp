@@ -50,6 +50,7 @@ struct BeatStream {
     Phase phase = Phase::starting;
     std::uint32_t in_flight = 0;
     std::optional<Time> oldest;
+    std::optional<Time> slow_reported;  ///< the request that was recorded as slow
     Counters counters;
     std::uint64_t sequence = 0;
     bool forgiven = false;   ///< the lateness of reeve was credited once since the last beat
@@ -64,7 +65,8 @@ public:
     /// Adds one frame. `stale`: older than one already seen of that image. `crowded`: no room for another process.
     Outcome add(const BeatFrame& frame, Time now);
 
-    /// Forgets a process that ended or became another program; its counters stay in the sums.
+    /// Follows no more a process that ended or became another program; its counters stay in the sums, and a beat of it
+    /// that is read later adds only what is new.
     void drop(const ProcessKey& process);
     void drop_all();
 
@@ -77,7 +79,17 @@ public:
     BeatStream* find(const ProcessKey& process) noexcept;
 
 private:
+    /// Where a process that is not followed any more had arrived.
+    struct Past {
+        ProcessKey process;
+        std::uint64_t sequence = 0;
+        Counters counters;
+    };
+    void remember(const BeatStream& stream);
+    BeatStream& open(const BeatFrame& frame);
+
     std::vector<BeatStream> streams_;
+    std::vector<Past> past_;  ///< the newest last, at most beat_streams_max
     Counters totals_;
 };
 

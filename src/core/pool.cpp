@@ -67,6 +67,12 @@ void Pool::on_time(Time now, Output& out) {
     }
 }
 
+void Pool::extend(Duration late) {
+    for (Slot& slot : slots_) {
+        for_each_worker(slot, [&](Worker& worker) { worker.extend(late); });
+    }
+}
+
 void Pool::forgive(Duration late, Time now) {
     for (Slot& slot : slots_) {
         for_each_worker(slot, [&](Worker& worker) { worker.forgive(late, now); });
@@ -123,10 +129,13 @@ void Pool::replace_lost(Slot& slot, SlotIndex index, Time now, Output& out) {
         slot.no_roll_before = now + policy_.backoff_max;
         return;
     }
-    const bool lost = !has_process(slot.current.state());
-    if (!lost || slot.current.state() == State::failed) return;
-    (void)index;
-    (void)out;
+    if (has_process(slot.current.state())) return;
+    if (slot.current.state() == State::failed && !has_process(slot.successor->state())) {
+        slot.successor->disown(context(index, now, out));
+        slot.successor.reset();
+        return;
+    }
+    slot.current.disown(context(index, now, out));
     slot.current = std::move(*slot.successor);
     slot.successor.reset();
 }
@@ -147,7 +156,7 @@ void Pool::promote(Slot& slot, SlotIndex index, Time now, Output& out) {
 /// A worker that is being aborted is of no use any more: its successor need not wait for its last breath.
 void Pool::replace_failing(Slot& slot, SlotIndex index, Time now, Output& out) {
     if (!slot.current.is_failing()) return;
-    if (!slot.successor && surge_used() >= policy_.max_surge) return;
+    if (!slot.successor && !has_room_beside()) return;
     if (slot.leaving.size() >= leaving_per_slot_max) return;
     const Context here = context(index, now, out);
     slot.current.disown(here);
@@ -155,6 +164,13 @@ void Pool::replace_failing(Slot& slot, SlotIndex index, Time now, Output& out) {
         slot.successor ? std::move(*slot.successor) : Worker::in_place_of(here, slot.current);
     slot.successor.reset();
     slot.leaving.push_back(std::exchange(slot.current, std::move(next)));
+}
+
+/// Whether one more process may stand beside those of the slots: the peak is promised.
+bool Pool::has_room_beside() const noexcept {
+    const std::uint64_t surge = surge_used();
+    return surge < policy_.max_surge &&
+           surge + draining() < std::uint64_t{policy_.max_surge} + max_draining();
 }
 
 bool Pool::may_start() const noexcept {
@@ -181,10 +197,11 @@ void Pool::start_waiting(Time now, Registry& registry, Output& out) {
 void Pool::roll(Time now, Registry& registry, Output& out) {
     std::vector<std::size_t> due;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        const Slot& slot = slots_[i];
+        Slot& slot = slots_[i];
+        if (slot.no_roll_before && now >= *slot.no_roll_before) slot.no_roll_before.reset();
         if (slot.current.state() != State::serving || !slot.current.due_since() || slot.successor)
             continue;
-        if (slot.no_roll_before && now < *slot.no_roll_before) continue;
+        if (slot.no_roll_before) continue;
         due.push_back(i);
     }
     std::stable_sort(due.begin(), due.end(), [&](std::size_t a, std::size_t b) {
@@ -199,9 +216,12 @@ void Pool::roll(Time now, Registry& registry, Output& out) {
 bool Pool::begin_roll(SlotIndex index, Time now, Registry& registry, Output& out) {
     Slot& slot = slots_[number(index)];
     const std::uint32_t leaving = draining();
-    if (leaving + surge_used() >= max_draining() && leaving != 0) {
-        if (!waiting_said_) out.records.push_back(RollWait{index_, leaving, max_draining()});
-        waiting_said_ = true;
+    // Each successor that is under way will make one more drain.
+    if (leaving + surge_used() >= max_draining()) {
+        if (!waiting_said_ && leaving != 0) {
+            out.records.push_back(RollWait{index_, leaving, max_draining()});
+            waiting_said_ = true;
+        }
         return false;
     }
     const Context here = context(index, now, out);

@@ -39,6 +39,7 @@ public:
     Context context(SlotIndex slot, Time now, Output& out) const;
 
     void on_time(Time now, Output& out);
+    void extend(Duration late);
     void forgive(Duration late, Time now);
     /// Somebody asks for a planned replacement of this slot's worker.
     void request_rotation(SlotIndex slot, Time now, Output& out);
@@ -83,6 +84,7 @@ private:
     std::uint32_t failing() const noexcept;
     std::uint32_t max_draining() const noexcept;
     bool may_start() const noexcept;
+    bool has_room_beside() const noexcept;
 
     PoolPolicy policy_;
     std::string name_;

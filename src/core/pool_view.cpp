@@ -74,7 +74,9 @@ std::uint32_t Pool::max_draining() const noexcept {
     return policy_.max_draining == 0 ? policy_.workers : policy_.max_draining;
 }
 
-bool Pool::is_down() const noexcept { return ready() == 0 && failing() == wanted(); }
+bool Pool::is_down() const noexcept {
+    return wanted() != 0 && ready() == 0 && failing() == wanted();
+}
 
 Duration Pool::longest_leave() const noexcept {
     return processes() == 0 ? Duration::zero() : policy_.graceful_timeout;

@@ -92,6 +92,7 @@ struct WorkerDied {
     bool oom_killed = false;
     bool was_ready = false;
     Duration uptime{};
+    bool has_beaten = false;  ///< else nothing is known of its requests
     std::uint64_t requests = 0;
     std::uint32_t in_flight = 0;  ///< as it said last
     Duration cpu_time{};
@@ -261,7 +262,7 @@ struct QueueGraceOver {
 struct Stopped {
     int exit_code = 0;
     Duration took{};
-    std::uint32_t killed = 0;  ///< processes that had to be killed
+    std::uint32_t killed = 0;  ///< processes that had to be killed since the stop began
 };
 
 using Record =

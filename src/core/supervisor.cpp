@@ -12,11 +12,11 @@ namespace {
 struct RankOf {
     int operator()(const StopRequested&) const noexcept { return 0; }
     int operator()(const QueuesEmpty&) const noexcept { return 0; }
-    int operator()(const Beat&) const noexcept { return 1; }
-    int operator()(const BeatsEnded&) const noexcept { return 1; }
-    int operator()(const Garbage&) const noexcept { return 1; }
-    int operator()(const Spawned&) const noexcept { return 2; }
-    int operator()(const SpawnFailed&) const noexcept { return 2; }
+    int operator()(const Beat&) const noexcept { return 2; }
+    int operator()(const BeatsEnded&) const noexcept { return 2; }
+    int operator()(const Garbage&) const noexcept { return 2; }
+    int operator()(const Spawned&) const noexcept { return 1; }
+    int operator()(const SpawnFailed&) const noexcept { return 3; }
     int operator()(const Exited&) const noexcept { return 3; }
     int operator()(const Greeted&) const noexcept { return 4; }
     int operator()(const SaidReady&) const noexcept { return 4; }
@@ -37,6 +37,7 @@ struct Supervisor::Apply final : Registry {
     Supervisor& self;
     Time now;
     Output& out;
+    std::vector<Incarnation> dying;  ///< their exits wait in the same turn
 
     Apply(Supervisor& supervisor, Time at, Output& output)
         : self(supervisor), now(at), out(output) {}
@@ -61,6 +62,15 @@ struct Supervisor::Apply final : Registry {
         self.continue_stop(now, out);
     }
 
+    /// What is dead already neither becomes ready nor hangs: only the counters of its last beats count.
+    static void tell(Worker& worker, const Context& context, const Beat& event, bool dead) {
+        dead ? worker.on_last(context, event) : worker.on(context, event);
+    }
+    template <typename WorkerEvent>
+    static void tell(Worker& worker, const Context& context, const WorkerEvent& event, bool) {
+        worker.on(context, event);
+    }
+
     template <typename WorkerEvent>
     void operator()(const WorkerEvent& event) {
         const auto home = self.homes_.find(number(event.incarnation));
@@ -71,7 +81,9 @@ struct Supervisor::Apply final : Registry {
             ++self.stale_events_;
             return;
         }
-        worker->on(pool->context(slot, now, out), event);
+        const bool dead =
+            std::find(dying.begin(), dying.end(), event.incarnation) != dying.end();
+        tell(*worker, pool->context(slot, now, out), event, dead);
         if (!has_process(worker->state())) self.homes_.erase(home);
     }
 };
@@ -86,29 +98,35 @@ Supervisor::Supervisor(const Config& config, std::uint64_t seed)
 
 Output Supervisor::turn(std::vector<Event> events, Time now) {
     Output out;
-    const auto due = next_deadline();
-    const Duration late = due && now > *due ? now - *due : Duration::zero();
+    const Duration late = absence(now);
+    last_turn_ = now;
     std::stable_sort(events.begin(), events.end(),
                      [](const Event& a, const Event& b) { return rank(a) < rank(b); });
 
     Apply apply{*this, now, out};
+    for (const Event& event : events) {
+        if (const auto* exited = std::get_if<Exited>(&event)) {
+            apply.dying.push_back(exited->incarnation);
+        }
+    }
     bool forgiven = late <= lateness_tolerated;
+    if (!forgiven) note_absence(late, out);
     for (const Event& event : events) {
         // Signs of life that waited count first; what is left after them is held against reeve, not the workers.
         if (!forgiven && rank(event) > rank(Beat{})) {
             forgiven = true;
-            forgive_lateness(late, now, out);
+            forgive_lateness(late, now);
         }
         std::visit(apply, event);
     }
-    if (!forgiven) forgive_lateness(late, now, out);
+    if (!forgiven) forgive_lateness(late, now);
     if (phase_ != StopPhase::left) {
         for (Pool& pool : pools_) pool.reconcile(now, apply, out);
+        if (phase_ != StopPhase::running) count_kills(out);
         give_up_if_hopeless(now, out);
         leave_when_empty(now, out);
     }
     for (Record& record : out.records) {
-        if (std::holds_alternative<Kill>(record)) ++killed_;
         if (auto* transition = std::get_if<Transition>(&record)) {
             const Pool& pool = pools_[number(transition->about.seat.pool)];
             transition->ready = pool.ready();
@@ -118,8 +136,27 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
     return out;
 }
 
-void Supervisor::forgive_lateness(Duration late, Time now, Output& out) {
+/// How long reeve did nothing although something was due. A turn ends an absence, so that none counts twice.
+Duration Supervisor::absence(Time now) const {
+    const auto due = next_deadline();
+    if (!due) return Duration::zero();
+    const Time since = last_turn_ ? std::max(*due, *last_turn_) : *due;
+    return std::max(now - since, Duration::zero());
+}
+
+void Supervisor::count_kills(const Output& out) {
+    const auto kills = std::count_if(out.records.begin(), out.records.end(), [](const Record& r) {
+        return std::holds_alternative<Kill>(r);
+    });
+    killed_ += static_cast<std::uint32_t>(kills);
+}
+
+void Supervisor::note_absence(Duration late, Output& out) {
     out.records.push_back(Lateness{late});
+    for (Pool& pool : pools_) pool.extend(late);
+}
+
+void Supervisor::forgive_lateness(Duration late, Time now) {
     for (Pool& pool : pools_) pool.forgive(late, now);
 }
 

@@ -36,7 +36,10 @@ public:
 private:
     struct Apply;
 
-    void forgive_lateness(Duration late, Time now, Output& out);
+    Duration absence(Time now) const;
+    void count_kills(const Output& out);
+    void note_absence(Duration late, Output& out);
+    void forgive_lateness(Duration late, Time now);
     void stop(StopMode mode, Time now, Output& out);
     void continue_stop(Time now, Output& out);
     void end_workers(Time now, Output& out);
@@ -59,6 +62,7 @@ private:
     Time stop_began_{};
     int exit_code_ = 0;
     std::uint32_t killed_ = 0;
+    std::optional<Time> last_turn_;
 };
 
 }  // namespace reeve::core

@@ -29,10 +29,12 @@ Worker Worker::in_place_of(const Context& context, const Worker& failing) {
     Worker lost = failing;
     lost.check_stable(context);
     Worker worker;
-    worker.failures_ = lost.failures_ + (lost.was_stable_ ? 0 : 1);
+    const bool failure = lost.counts_as_failure();
+    worker.failures_ = lost.failures_ + (failure ? 1 : 0);
     worker.reason_ = lost.reason_;
-    const Duration delay =
-        restart_delay(context.policy, worker.failures_, context.seed, failing.incarnation_);
+    const Duration delay = failure ? restart_delay(context.policy, worker.failures_, context.seed,
+                                                   failing.incarnation_)
+                                   : Duration::zero();
     if (delay > Duration::zero()) {
         context.out.records.push_back(Backoff{context.seat, worker.failures_, delay});
         worker.enter(context, State::backoff, lost.reason_, context.now + delay);
@@ -86,7 +88,9 @@ void Worker::on(const Context& context, const Spawned&) {
 
 void Worker::on(const Context& context, const SpawnFailed& event) {
     if (!has_process(state_)) return;
-    context.out.records.push_back(SpawnFailure{about(context), event.reason});
+    if (state_ == State::starting) {
+        context.out.records.push_back(SpawnFailure{about(context), event.reason});
+    }
     reason_ = reason_ == Reason::stop ? Reason::stop : Reason::boot_failure;
     after_death(context, nullptr, true);
 }
@@ -95,6 +99,28 @@ bool Worker::is_failing() const noexcept {
     if (!has_process(state_)) return false;
     if (state_ == State::hung || state_ == State::aborting) return true;
     return state_ == State::killing && wanted_;
+}
+
+/// Whether the death of a worker that was asked to leave counts against it.
+bool Worker::counts_as_failure() const noexcept {
+    switch (reason_) {
+        case Reason::requests:
+        case Reason::lifetime:
+        case Reason::memory:
+        case Reason::flood:
+        case Reason::own_drain:
+        case Reason::requested:
+        case Reason::stop: return false;
+        case Reason::none:
+        case Reason::start:
+        case Reason::crash:
+        case Reason::boot_failure:
+        case Reason::start_timeout:
+        case Reason::hang:
+        case Reason::request_timeout:
+        case Reason::core_dump: return !was_stable_;
+    }
+    return !was_stable_;
 }
 
 void Worker::on(const Context& context, const Exited& event) {
@@ -110,6 +136,7 @@ void Worker::on(const Context& context, const Exited& event) {
         .oom_killed = event.oom_killed,
         .was_ready = was_ready_,
         .uptime = context.now - started_at_,
+        .has_beaten = has_beaten_,
         .requests = beats_.totals().requests,
         .in_flight = beats_.in_flight(),
         .cpu_time = event.cpu_time,
@@ -117,24 +144,8 @@ void Worker::on(const Context& context, const Exited& event) {
     });
 
     check_stable(context);
-    bool failure = !was_stable_;
-    switch (reason_) {
-        case Reason::requests:
-        case Reason::lifetime:
-        case Reason::memory:
-        case Reason::flood:
-        case Reason::own_drain:
-        case Reason::requested:
-        case Reason::stop: failure = false; break;
-        case Reason::none:
-        case Reason::start:
-        case Reason::crash:
-        case Reason::boot_failure:
-        case Reason::start_timeout:
-        case Reason::hang:
-        case Reason::request_timeout:
-        case Reason::core_dump: break;
-    }
+    // The reason of a worker that starts or serves is why it was started.
+    bool failure = asked ? counts_as_failure() : !was_stable_;
     const auto* code = std::get_if<ExitedWith>(&event.status);
     const bool clean = code != nullptr && code->code == 0 && was_ready_ &&
                        context.now - ready_at_ >= clean_exit_after;
@@ -194,13 +205,16 @@ void Worker::on(const Context& context, const Probed& event) {
 }
 
 bool Worker::owes_ready(const PoolPolicy& policy) const noexcept {
-    return policy.ready == ReadyBy::native || greeted_ || has_beaten_ || !executed_;
+    if (!executed_ || policy.ready == ReadyBy::native) return true;
+    return policy.ready == ReadyBy::automatic && (greeted_ || has_beaten_);
 }
 
 void Worker::become_ready(const Context& context, ReadySign sign) {
     was_ready_ = true;
     ready_at_ = context.now;
     silent_since_ = context.now;
+    // A boot may take longer than `timeout`: silence counts from here on.
+    for (BeatStream& stream : beats_.streams()) stream.last_sign = context.now;
     next_probe_.reset();
     if (quota_memory_ != 0) next_sample_ = context.now + context.policy.sample_interval;
     enter(context, State::serving, Reason::none, std::nullopt);

@@ -70,6 +70,8 @@ public:
     void on(const Context& context, const SaidReady& event);
     void on(const Context& context, const Probed& event);
     void on(const Context& context, const Beat& event);
+    /// A beat of a process whose exit is known already: only its counters count.
+    void on_last(const Context& context, const Beat& event);
     void on(const Context& context, const BeatsEnded& event);
     void on(const Context& context, const Garbage& event);
     void on(const Context& context, const Examined& event);
@@ -88,6 +90,8 @@ public:
     /// The whole pool leaves. Modes only escalate.
     void stop(const Context& context, StopMode mode);
 
+    /// Moves the time that a process has left by reeve's own absence.
+    void extend(Duration late);
     /// Moves every silence deadline by reeve's own absence, at most once per beat received.
     void forgive(Duration late, Time now);
 
@@ -131,6 +135,7 @@ private:
     void check_silence(const Context& context);
     void check_stream(const Context& context, BeatStream& stream);
     void examine(const Context& context, const ProcessKey& process);
+    void note_mute(const Context& context);
     void on_starting_time(const Context& context);
     void on_serving_time(const Context& context);
     void on_aborting_time(const Context& context);
@@ -138,6 +143,7 @@ private:
     std::optional<Time> silence_deadline(const PoolPolicy& policy) const;
     std::optional<Time> serving_deadline(const PoolPolicy& policy) const;
     bool owes_ready(const PoolPolicy& policy) const noexcept;
+    bool counts_as_failure() const noexcept;
     About about(const Context& context) const noexcept { return {context.seat, incarnation_}; }
 
     State state_ = State::down;
@@ -169,11 +175,10 @@ private:
     BeatAccount beats_;
     std::optional<Time> examined_until_;  ///< an answer to a final Examine is awaited until then
     ProcessKey examined_;
-    Time silent_since_{};  ///< for `required`, while nothing has beaten yet
+    Time silent_since_{};  ///< for `required`, while nothing beats
     bool silence_forgiven_ = false;
     std::optional<Time> next_probe_;
     std::optional<Time> next_sample_;
-    std::optional<Time> slow_reported_;
     std::uint64_t quota_requests_ = 0;
     std::uint64_t quota_memory_ = 0;
     std::optional<Time> quota_lifetime_;

@@ -11,6 +11,9 @@ void sooner(std::optional<Time>& first, std::optional<Time> other) {
     if (other && (!first || *other < *first)) first = other;
 }
 
+/// Starts of requests that are closer than this are one start, measured twice.
+constexpr Duration same_request_within = std::chrono::milliseconds{10};
+
 /// When a process is looked at for the first time: two and a half intervals after its last beat.
 Time suspicion(const PoolPolicy& policy, const BeatStream& stream) {
     return stream.last_sign + policy.beat_interval * 5 / 2;
@@ -30,7 +33,7 @@ std::optional<Time> Worker::silence_deadline(const PoolPolicy& policy) const {
         const Time last = stream.last_sign + policy.timeout;
         sooner(first, stream.looked_at ? last : std::min(last, suspicion(policy, stream)));
     }
-    if (policy.liveness == Liveness::required && !has_beaten_)
+    if (policy.liveness == Liveness::required && beats_.empty())
         sooner(first, silent_since_ + policy.timeout);
     return first;
 }
@@ -83,8 +86,8 @@ void Worker::check_silence(const Context& context) {
         check_stream(context, stream);
         if (examined_until_) return;
     }
-    const bool never_beat = context.policy.liveness == Liveness::required && !has_beaten_;
-    if (never_beat && context.now - silent_since_ >= context.policy.timeout) {
+    const bool mute = context.policy.liveness == Liveness::required && beats_.empty();
+    if (mute && context.now - silent_since_ >= context.policy.timeout) {
         examined_ = ProcessKey{};
         examined_until_ = context.now + examine_timeout;
         examine(context, examined_);
@@ -124,13 +127,16 @@ void Worker::on(const Context& context, const Examined& event) {
     const bool main = event.process == ProcessKey{};
     if (event.finding == Examined::Finding::gone ||
         event.finding == Examined::Finding::other_image) {
-        if (!main) return beats_.drop(event.process);
+        if (!main) {
+            beats_.drop(event.process);
+            return note_mute(context);
+        }
     }
     if (!final) return;
 
     BeatStream* stream = main ? nullptr : beats_.find(event.process);
     if (!main && stream == nullptr) return;
-    if (main && has_beaten_) return;
+    if (main && !beats_.empty()) return;
     const Duration silence = context.now - (main ? silent_since_ : stream->last_sign);
     if (silence < context.policy.timeout) return;  // it beat while it was looked at
     const auto oldest = beats_.oldest();
@@ -146,14 +152,29 @@ void Worker::on(const Context& context, const Examined& event) {
     begin_hang(context, Reason::hang);
 }
 
+/// A worker that has to beat and of which nothing beats any more is silent from now on.
+void Worker::note_mute(const Context& context) {
+    if (!beats_.empty()) return;
+    silent_since_ = context.now;
+    silence_forgiven_ = false;
+}
+
+void Worker::extend(Duration late) {
+    // Whatever froze reeve may have frozen its workers too: nobody is ended for time that he may not have had.
+    const bool on_notice = state_ == State::starting || state_ == State::hung ||
+                           state_ == State::draining || state_ == State::aborting;
+    if (on_notice && deadline_) *deadline_ += late;
+}
+
 void Worker::forgive(Duration late, Time now) {
     if (state_ != State::serving) return;
     for (BeatStream& stream : beats_.streams()) {
-        if (stream.forgiven) continue;
+        // A beat that was read just now needs no credit, so it keeps it for the next absence.
+        if (stream.forgiven || stream.last_sign >= now - lateness_tolerated) continue;
         stream.forgiven = true;
         stream.last_sign = std::min(now, stream.last_sign + late);
     }
-    if (!silence_forgiven_) {
+    if (!silence_forgiven_ && silent_since_ < now - lateness_tolerated) {
         silence_forgiven_ = true;
         silent_since_ = std::min(now, silent_since_ + late);
     }
@@ -177,7 +198,12 @@ void Worker::on(const Context& context, const Beat& event) {
     }
     has_beaten_ = true;
     next_probe_.reset();
+    note_mute(context);
     check_beat(context, event.frame);
+}
+
+void Worker::on_last(const Context& context, const Beat& event) {
+    if (has_process(state_) && !flooding_) beats_.add(event.frame, context.now);
 }
 
 void Worker::check_beat(const Context& context, const BeatFrame& frame) {
@@ -194,13 +220,18 @@ void Worker::check_beat(const Context& context, const BeatFrame& frame) {
 
 /// A request counts as slow or too slow only while a beat confirms that it is still running.
 void Worker::check_requests(const Context& context, const BeatFrame& frame) {
-    if (!frame.oldest) return;
+    BeatStream* stream = beats_.find(frame.process);
+    if (stream == nullptr || !stream->oldest) return;
     const PoolPolicy& policy = context.policy;
-    const Duration age = std::min(frame.sent, context.now) - *frame.oldest;
-    if (policy.slow_request > Duration::zero() && age >= policy.slow_request &&
-        slow_reported_ != frame.oldest) {
-        slow_reported_ = frame.oldest;
-        context.out.records.push_back(SlowRequest{about(context), age, policy.slow_request});
+    const Duration age = std::clamp(frame.sent, Time{}, context.now) - *stream->oldest;
+    if (policy.slow_request > Duration::zero() && age >= policy.slow_request) {
+        // A worker that counts ticks finds a slightly different start at each beat.
+        const bool known =
+            stream->slow_reported &&
+            std::chrono::abs(*stream->oldest - *stream->slow_reported) < same_request_within;
+        stream->slow_reported = stream->oldest;
+        if (!known)
+            context.out.records.push_back(SlowRequest{about(context), age, policy.slow_request});
     }
     if (policy.request_timeout > Duration::zero() && age >= policy.request_timeout) {
         context.out.records.push_back(RequestTimeout{about(context), age, policy.request_timeout});
@@ -223,9 +254,10 @@ void Worker::check_flood(const Context& context) {
 }
 
 void Worker::on(const Context& context, const BeatsEnded&) {
-    (void)context;
+    if (!has_process(state_)) return;
     beats_.drop_all();
     examined_until_.reset();
+    note_mute(context);
 }
 
 void Worker::on(const Context& context, const Garbage& event) {
