@@ -56,6 +56,7 @@ public:
     ~Listener();
 
     /// The failure's `what` is "listen tcp 127.0.0.1:80" or "listen unix /run/x.sock".
+    /// May block: for the resolver where `host` is a name, up to a second for a directory's lock.
     [[nodiscard]] static Outcome<Listener> open(const ListenAddress& address, int backlog);
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }

@@ -72,8 +72,8 @@ struct ProcessDescription {
     [[nodiscard]] std::string text() const;
 };
 
-/// The main thread, and others until there are `others` of them or `budget` is used up: fifty workers
-/// may hang at once. A process that is gone has no threads.
+/// The main thread, and others until there are `others` of them or `budget` is used up: fifty
+/// workers may hang at once. A process that is gone has no threads.
 [[nodiscard]] ProcessDescription describe_process(pid_t pid, std::size_t others = 8,
                                                   core::Duration budget = std::chrono::microseconds{
                                                       200});
