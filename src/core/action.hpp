@@ -1,4 +1,4 @@
-// What the core wants done. Imperatives; the shell carries them out in order and reports back by events.
+// What the core wants done. Imperatives; the shell carries them out in order and answers by events.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +70,8 @@ struct IgnoreBeats {
     Incarnation incarnation{};
 };
 
-/// Let no new connection into the accept queues; answered by QueuesEmpty once those that wait are served.
+/// Let no new connection into the accept queues; answered by QueuesEmpty once those that wait are
+/// served.
 struct RefuseConnections {};
 
 /// End the daemon with this exit code: no process is left.

@@ -13,7 +13,8 @@ constexpr std::uint64_t growth(std::uint64_t before, std::uint64_t after) noexce
     return after >= before ? after - before : after;
 }
 
-/// Sums stay where they are at the end of their range: they may be late, but they never go backwards.
+/// Sums stay where they are at the end of their range: they may be late, but they never go
+/// backwards.
 constexpr void add_up(std::uint64_t& sum, std::uint64_t more) noexcept {
     sum = more > UINT64_MAX - sum ? UINT64_MAX : sum + more;
 }
@@ -28,8 +29,9 @@ void accumulate(Counters& totals, const Counters& before, const Counters& after)
     }
 }
 
-/// A beat that was read late says when it was written, and its clock is trusted for its own worker alone: a beat that
-/// waited because reeve was away counts from now, else silence would be measured from before reeve looked.
+/// A beat that was read late says when it was written, and its clock is trusted for its own worker
+/// alone: a beat that waited because reeve was away counts from now, else silence would be measured
+/// from before reeve looked.
 Time sign_of_life(const BeatFrame& frame, Time previous, Time now) noexcept {
     if (frame.sent > now || frame.sent < now - lateness_tolerated) return now;
     return std::max(frame.sent, previous);
@@ -48,8 +50,8 @@ void BeatAccount::remember(const BeatStream& stream) {
     past_.push_back(Past{stream.process, stream.sequence, stream.counters});
 }
 
-/// A new stream. It goes on where an earlier one of the same image stopped; a sequence that begins again is another
-/// process with a reused pid, whose counters begin again too.
+/// A new stream. It goes on where an earlier one of the same image stopped; a sequence that begins
+/// again is another process with a reused pid, whose counters begin again too.
 BeatStream& BeatAccount::open(const BeatFrame& frame) {
     BeatStream& stream = streams_.emplace_back();
     stream.process = frame.process;
@@ -64,7 +66,8 @@ BeatStream& BeatAccount::open(const BeatFrame& frame) {
 BeatAccount::Outcome BeatAccount::add(const BeatFrame& frame, Time now) {
     BeatStream* stream = find(frame.process);
     if (stream == nullptr) {
-        // The same pid with another image is an exec: the old program's silence means nothing any more.
+        // The same pid with another image is an exec: the old program's silence means nothing any
+        // more.
         const auto replaced = std::find_if(
             streams_.begin(), streams_.end(),
             [&](const BeatStream& s) { return s.process.process == frame.process.process; });
@@ -80,7 +83,8 @@ BeatAccount::Outcome BeatAccount::add(const BeatFrame& frame, Time now) {
     stream->phase = frame.phase;
     stream->in_flight = frame.in_flight;
     stream->oldest = frame.oldest;
-    // No request began in the future, or before the clock did: hostile numbers must not overflow what is made of them.
+    // No request began in the future, or before the clock did: hostile numbers must not overflow
+    // what is made of them.
     if (stream->oldest) stream->oldest = std::clamp(*stream->oldest, Time{}, std::max(now, Time{}));
     stream->sequence = frame.sequence;
     stream->forgiven = false;

@@ -1,4 +1,4 @@
-// Heartbeats as values, and the account that turns resetting counters of several processes into sums that only grow.
+// Heartbeats as values, and the account that makes sums that only grow of counters that reset.
 #pragma once
 
 #include <array>
@@ -15,7 +15,8 @@ inline constexpr std::size_t latency_buckets = 15;
 /// What a process says of itself.
 enum class Phase : std::uint8_t { starting, serving, draining, stopping };
 
-/// Names a program image of a process in a worker's tree: pid as the writer sees it, and which exec of it.
+/// Names a program image of a process in a worker's tree: pid as the writer sees it, and which exec
+/// of it.
 struct ProcessKey {
     std::uint32_t process = 0;
     std::uint32_t image = 0;
@@ -62,11 +63,12 @@ class BeatAccount {
 public:
     enum class Outcome { counted, stale, crowded };
 
-    /// Adds one frame. `stale`: older than one already seen of that image. `crowded`: no room for another process.
+    /// Adds one frame. `stale`: older than one already seen of that image. `crowded`: no room for
+    /// another process.
     Outcome add(const BeatFrame& frame, Time now);
 
-    /// Follows no more a process that ended or became another program; its counters stay in the sums, and a beat of it
-    /// that is read later adds only what is new.
+    /// Follows no more a process that ended or became another program; its counters stay in the
+    /// sums, and a beat of it that is read later adds only what is new.
     void drop(const ProcessKey& process);
     void drop_all();
 

@@ -15,10 +15,12 @@ namespace reeve::core {
 /// How the sockets get to the worker.
 enum class Handoff { inherit, receive };
 
-/// Where signs of life come from. `automatic` takes what comes; `required` also kills a worker that never beat.
+/// Where signs of life come from. `automatic` takes what comes; `required` also kills a worker that
+/// never beat.
 enum class Liveness { automatic, native, required, none };
 
-/// What makes a worker ready: the worker's word or the kernel's view, the worker's word only, or time alone.
+/// What makes a worker ready: the worker's word or the kernel's view, the worker's word only, or
+/// time alone.
 enum class ReadyBy { automatic, native, delay };
 
 /// What reeve does when a pool that has been ready before cannot stay up.
@@ -27,7 +29,8 @@ enum class OnGiveUp { retry, exit };
 /// What workers do when reeve dies under them.
 enum class Orphans { stop, keep };
 
-/// What happens to a worker's stderr: copied unchanged, prefixed by pool and slot, wrapped in JSON, or inherited.
+/// What happens to a worker's stderr: copied unchanged, prefixed by pool and slot, wrapped in JSON,
+/// or inherited.
 enum class WorkerOutput { tee, prefix, json, inherit };
 
 enum class LogFormat { text, json };

@@ -1,4 +1,4 @@
-// Facts that the shell reports to the core. Each names the incarnation that it is about; past tense.
+// Facts that the shell reports to the core, in the past tense. Each names its incarnation.
 #pragma once
 
 #include <cstdint>
@@ -111,8 +111,9 @@ using Event = std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage
                            SpawnFailed, Greeted, SaidReady, Probed, Examined, Sampled, HookEnded,
                            RotationRequested, Tick>;
 
-/// Position of an event among those of one turn: signs of life count before anybody is declared dead, an exit annuls a
-/// Ready of the same incarnation, and nobody is respawned while a stop waits.
+/// Position of an event among those of one turn: signs of life count before anybody is declared
+/// dead, an exit annuls a Ready of the same incarnation, and nobody is respawned while a stop
+/// waits.
 int rank(const Event& event) noexcept;
 
 }  // namespace reeve::core

@@ -1,4 +1,4 @@
-// Spread without randomness: numbers that depend on a seed and an incarnation, so that a run can be repeated.
+// Spread without randomness: numbers that depend on a seed and an incarnation, to be repeatable.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@ namespace reeve::core {
 /// Processes of one worker that may beat on its pipe; further ones are counted and not followed.
 inline constexpr std::size_t beat_streams_max = 16;
 
-/// Processes of one slot that may be on their way out before a failing worker has to be gone to be replaced.
+/// Processes of one slot that may be on their way out before a failing worker has to be gone to be
+/// replaced.
 inline constexpr std::size_t leaving_per_slot_max = 4;
 
 /// Packets a second on one heartbeat pipe above which its writer is a flooder.

@@ -1,4 +1,4 @@
-// Reconciliation of a pool: lost workers first, then starts, then planned replacements, then the verdict on its health.
+// Reconciliation of a pool: lost workers, then starts, planned replacements, and the verdict.
 #include "core/pool.hpp"
 
 #include <algorithm>
@@ -121,7 +121,8 @@ void Pool::reconcile(Time now, Registry& registry, Output& out) {
     judge(now, out);
 }
 
-/// A successor takes over at once from a worker that is gone; one that failed for good is given up for a while.
+/// A successor takes over at once from a worker that is gone; one that failed for good is given up
+/// for a while.
 void Pool::replace_lost(Slot& slot, SlotIndex index, Time now, Output& out) {
     if (!slot.successor) return;
     if (slot.successor->state() == State::failed) {
@@ -153,7 +154,8 @@ void Pool::promote(Slot& slot, SlotIndex index, Time now, Output& out) {
     slot.successor.reset();
 }
 
-/// A worker that is being aborted is of no use any more: its successor need not wait for its last breath.
+/// A worker that is being aborted is of no use any more: its successor need not wait for its last
+/// breath.
 void Pool::replace_failing(Slot& slot, SlotIndex index, Time now, Output& out) {
     if (!slot.current.is_failing()) return;
     if (!slot.successor && !has_room_beside()) return;

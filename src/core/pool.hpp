@@ -1,4 +1,4 @@
-// A pool: slots whose actual workers are brought to what is wanted after every turn, one replacement mechanism for all.
+// A pool: slots whose actual workers are brought to what is wanted after every turn.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace reeve::core {
 
-/// A seat and the processes that hold it: the one that serves, its successor, and those on their way out.
+/// A seat and the processes that hold it: the one that serves, its successor, and those on their
+/// way out.
 struct Slot {
     Worker current;
     std::optional<Worker> successor;

@@ -40,7 +40,8 @@ std::uint32_t Pool::starting() const noexcept {
                          [](const Worker& worker) { return worker.state() == State::starting; });
 }
 
-/// Processes beyond the slots that do not drain: successors, and failing workers that were replaced already.
+/// Processes beyond the slots that do not drain: successors, and failing workers that were replaced
+/// already.
 std::uint32_t Pool::surge_used() const noexcept {
     std::uint32_t used = 0;
     for (const Slot& slot : slots_) {

@@ -163,7 +163,8 @@ struct KillOverdue {
     Duration waited{};
 };
 
-/// A worker is due for replacement; `value` and `limit` in the quota's own unit (requests, nanoseconds, bytes).
+/// A worker is due for replacement; `value` and `limit` in the quota's own unit (requests,
+/// nanoseconds, bytes).
 struct RotationDue {
     About about;
     Reason reason{};

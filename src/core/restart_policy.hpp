@@ -8,8 +8,9 @@
 
 namespace reeve::core {
 
-/// The wait before the next start after `failures` deaths in a row (1, 2, ...): none after the first, then backoff_min,
-/// doubling up to backoff_max, minus up to a quarter of it so that slots do not march in step.
+/// The wait before the next start after `failures` deaths in a row (1, 2, ...): none after the
+/// first, then backoff_min, doubling up to backoff_max, minus up to a quarter of it so that slots
+/// do not march in step.
 Duration restart_delay(const PoolPolicy& policy, std::uint32_t failures, std::uint64_t seed,
                        Incarnation incarnation);
 

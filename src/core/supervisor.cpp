@@ -1,4 +1,4 @@
-// One turn: sort the facts by meaning, apply each to the worker it is about, then bring actual to desired.
+// One turn: sort the facts by meaning, apply each to its worker, then bring actual to desired.
 #include "core/supervisor.hpp"
 
 #include <algorithm>
@@ -62,7 +62,8 @@ struct Supervisor::Apply final : Registry {
         self.continue_stop(now, out);
     }
 
-    /// What is dead already neither becomes ready nor hangs: only the counters of its last beats count.
+    /// What is dead already neither becomes ready nor hangs: only the counters of its last beats
+    /// count.
     static void tell(Worker& worker, const Context& context, const Beat& event, bool dead) {
         dead ? worker.on_last(context, event) : worker.on(context, event);
     }
@@ -81,8 +82,7 @@ struct Supervisor::Apply final : Registry {
             ++self.stale_events_;
             return;
         }
-        const bool dead =
-            std::find(dying.begin(), dying.end(), event.incarnation) != dying.end();
+        const bool dead = std::find(dying.begin(), dying.end(), event.incarnation) != dying.end();
         tell(*worker, pool->context(slot, now, out), event, dead);
         if (!has_process(worker->state())) self.homes_.erase(home);
     }
@@ -112,7 +112,8 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
     bool forgiven = late <= lateness_tolerated;
     if (!forgiven) note_absence(late, out);
     for (const Event& event : events) {
-        // Signs of life that waited count first; what is left after them is held against reeve, not the workers.
+        // Signs of life that waited count first; what is left after them is held against reeve, not
+        // the workers.
         if (!forgiven && rank(event) > rank(Beat{})) {
             forgiven = true;
             forgive_lateness(late, now);
@@ -136,7 +137,8 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
     return out;
 }
 
-/// How long reeve did nothing although something was due. A turn ends an absence, so that none counts twice.
+/// How long reeve did nothing although something was due. A turn ends an absence, so that none
+/// counts twice.
 Duration Supervisor::absence(Time now) const {
     const auto due = next_deadline();
     if (!due) return Duration::zero();
@@ -222,7 +224,8 @@ void Supervisor::end_workers(Time now, Output& out) {
     for (Pool& pool : pools_) pool.stop(mode_, now, out);
 }
 
-/// A typo in a command must not look alive: reeve ends while no pool has ever been ready and all have given up.
+/// A typo in a command must not look alive: reeve ends while no pool has ever been ready and all
+/// have given up.
 void Supervisor::give_up_if_hopeless(Time now, Output& out) {
     if (phase_ != StopPhase::running) return;
     const bool hopeless =

@@ -22,8 +22,9 @@ public:
     /// `seed` decides every jitter. Nothing happens before the first turn.
     Supervisor(const Config& config, std::uint64_t seed);
 
-    /// Applies everything that one turn of the loop found, in the order of rank(), then makes actual meet desired.
-    /// `now` never goes back. Events of an incarnation that is gone are counted and dropped.
+    /// Applies everything that one turn of the loop found, in the order of rank(), then makes
+    /// actual meet desired. `now` never goes back. Events of an incarnation that is gone are
+    /// counted and dropped.
     Output turn(std::vector<Event> events, Time now);
 
     /// When a Tick is wanted at the latest; nothing while nobody waits for the time.

@@ -1,4 +1,4 @@
-// The worker machine's transitions: starting, ending, dying. What is watched while it serves is in worker_watch.cpp.
+// The worker machine's transitions: starting, ending, dying; worker_watch.cpp watches it serve.
 #include "core/worker.hpp"
 
 #include <algorithm>
@@ -195,7 +195,8 @@ void Worker::on(const Context& context, const Probed& event) {
     switch (event.view) {
         case Probed::View::accepting: return become_ready(context, ReadySign::kernel);
         case Probed::View::quiet:
-            // A process that burns CPU is still booting; one that is quiet for long just cannot be seen waiting.
+            // A process that burns CPU is still booting; one that is quiet for long just cannot be
+            // seen waiting.
             if (context.now - started_at_ >= context.policy.ready_after) {
                 become_ready(context, ReadySign::time);
             }

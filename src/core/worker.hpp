@@ -1,22 +1,27 @@
-// The worker machine: what one process of a slot may be in, what it waits for, and what ends each wait.
+// The worker machine: what one process of a slot may be in, what it waits for, what ends a wait.
 //
-// | state    | process | deadline                          | leaves on
-// |----------|---------|-----------------------------------|-----------------------------------------------------
-// | down     | no      | no                                | start -> starting
-// | starting | yes     | start_timeout, or the next probe  | ready -> serving; exited, spawn failed -> after death;
-// |          |         |                                   | start_timeout, unwanted -> draining
-// | serving  | yes     | silence, quota, sample (if any)   | exited -> after death; silence -> hung or aborting;
-// |          |         |                                   | request_timeout -> hung or aborting; unwanted -> draining
-// | hung     | yes     | hook_timeout                      | hook ended, deadline -> aborting; exited -> after death
-// | draining | yes     | graceful_timeout (fast: kill_grace) | exited -> after death; deadline -> killing
-// | aborting | yes     | abort_timeout, core_timeout while | exited -> after death; deadline -> killing
-// |          |         | it dumps                          |
-// | killing  | yes     | kill_grace, again and again       | exited -> after death
-// | backoff  | no      | the delay                         | deadline -> down; unwanted -> down
-// | failed   | no      | no                                | only by a new machine
+// | state    | process | deadline                    | leaves on
+// |----------|---------|-----------------------------|------------------------------------------
+// | down     | no      | no                          | start -> starting
+// | starting | yes     | start_timeout, or the next  | ready -> serving; spawn failed, exited ->
+// |          |         | probe                       | after death; start_timeout, unwanted ->
+// |          |         |                             | draining
+// | serving  | yes     | silence, quota, sample (if  | exited -> after death; silence,
+// |          |         | any)                        | request_timeout -> hung or aborting;
+// |          |         |                             | unwanted -> draining
+// | hung     | yes     | hook_timeout                | hook ended, deadline -> aborting; exited
+// |          |         |                             | -> after death
+// | draining | yes     | graceful_timeout (fast:     | exited -> after death; deadline ->
+// |          |         | kill_grace)                 | killing
+// | aborting | yes     | abort_timeout, core_timeout | exited -> after death; deadline ->
+// |          |         | while it dumps              | killing
+// | killing  | yes     | kill_grace, again and again | exited -> after death
+// | backoff  | no      | the delay                   | deadline -> down; unwanted -> down
+// | failed   | no      | no                          | only by a new machine
 //
-// After death: unwanted -> down; a declared fatal code -> failed; a delay -> backoff; else -> down, to be started again.
-// A stop that hurries moves starting, serving, hung, draining and aborting to draining or killing, never back.
+// After death: unwanted -> down; a declared fatal code -> failed; a delay -> backoff; else -> down,
+// to be started again. A stop that hurries moves starting, serving, hung, draining and aborting to
+// draining or killing, never back.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +61,8 @@ struct Context {
 
 class Worker {
 public:
-    /// A machine that takes the place of one whose failing process still lives, with its history and its back-off.
+    /// A machine that takes the place of one whose failing process still lives, with its history
+    /// and its back-off.
     static Worker in_place_of(const Context& context, const Worker& failing);
 
     /// Makes a process. Only from down.
@@ -108,7 +114,8 @@ public:
     std::uint32_t failures() const noexcept { return failures_; }
     bool dumping() const noexcept { return dumping_; }
     bool told_to_stop() const noexcept { return last_signal_ != 0 || told_to_drain_; }
-    /// Set once the worker is over a quota or otherwise to be replaced; the time says who was first.
+    /// Set once the worker is over a quota or otherwise to be replaced; the time says who was
+    /// first.
     std::optional<Time> due_since() const noexcept { return due_since_; }
     Reason due_reason() const noexcept { return due_reason_; }
     void mark_due(const Context& context, Reason reason, std::uint64_t value, std::uint64_t limit);

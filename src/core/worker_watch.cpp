@@ -160,7 +160,8 @@ void Worker::note_mute(const Context& context) {
 }
 
 void Worker::extend(Duration late) {
-    // Whatever froze reeve may have frozen its workers too: nobody is ended for time that he may not have had.
+    // Whatever froze reeve may have frozen its workers too: nobody is ended for time that he may
+    // not have had.
     const bool on_notice = state_ == State::starting || state_ == State::hung ||
                            state_ == State::draining || state_ == State::aborting;
     if (on_notice && deadline_) *deadline_ += late;

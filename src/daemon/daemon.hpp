@@ -15,8 +15,9 @@ struct RunOptions {
     std::string version;
 };
 
-/// Runs in the foreground until stopped; the process's exit code: 0 asked to stop, 1 failed, 3 gave up, 69 a socket or
-/// resource cannot be had, 78 the configuration cannot be carried out. Does not throw.
+/// Runs in the foreground until stopped; the process's exit code: 0 asked to stop, 1 failed, 3 gave
+/// up, 69 a socket or resource cannot be had, 78 the configuration cannot be carried out. Does not
+/// throw.
 int run(const core::Config& config, const RunOptions& options) noexcept;
 
 }  // namespace reeve::daemon

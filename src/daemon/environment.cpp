@@ -56,7 +56,8 @@ std::string trimmed(std::string_view text) {
     return std::string{text.substr(first, text.find_last_not_of(" \t\r") - first + 1)};
 }
 
-/// KEY=VALUE lines as systemd and docker read them: comments, blank lines, "export ", one pair of quotes.
+/// KEY=VALUE lines as systemd and docker read them: comments, blank lines, "export ", one pair of
+/// quotes.
 os::Outcome<Variables> read_env_file(const std::string& path) {
     std::ifstream file{path};
     if (!file) return os::Failure{"env_file " + path, errno};

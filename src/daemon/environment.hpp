@@ -37,8 +37,8 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
                                            const core::Spawn& spawn, const WorkerEnds& ends,
                                            const std::string& token);
 
-/// KEY=VALUE of reeve's own environment without what is meant for reeve alone: NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*,
-/// REEVE_*.
+/// KEY=VALUE of reeve's own environment without what is meant for reeve alone: NOTIFY_SOCKET,
+/// WATCHDOG_*, LISTEN_*, REEVE_*.
 std::vector<std::pair<std::string, std::string>> scrubbed_environment();
 
 /// A request for a hook of the pool: its user, its directory, no descriptors.

@@ -15,8 +15,8 @@ class Hooks {
 public:
     Hooks(Loop& loop, Log& log) : loop_(loop), log_(log) {}
 
-    /// Runs it; after `within` it and its children are killed. `ended` is called once, in whatever way it ends, perhaps
-    /// at once. `name` is for the log: "on_hang".
+    /// Runs it; after `within` it and its children are killed. `ended` is called once, in whatever
+    /// way it ends, perhaps at once. `name` is for the log: "on_hang".
     void run(const std::string& name, const std::string& subject, const os::SpawnRequest& request,
              core::Duration within, std::function<void()> ended);
 

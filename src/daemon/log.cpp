@@ -1,4 +1,4 @@
-// The log on spdlog: a logger of its own whose sink is the bounded buffer. The only file that knows spdlog.
+// The log on spdlog, with the bounded buffer as its sink. The only file that knows spdlog.
 #include "daemon/log.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The log: one line a fact, as text or JSON, to stdout or stderr, never waiting for whoever reads it.
+// The log: one line a fact, as text or JSON, to stdout or stderr, never waiting for its reader.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,8 @@ public:
     Log& operator=(const Log&) = delete;
 
     bool wants(core::LogLevel level) const noexcept;
-    /// Never blocks and never fails: what finds no room is dropped and counted, and the count is logged.
+    /// Never blocks and never fails: what finds no room is dropped and counted, and the count is
+    /// logged.
     void write(const LogLine& line);
     /// Copies a worker's output to reeve's stderr, unchanged; it may use half of the buffer only.
     void copy_output(std::string_view bytes);

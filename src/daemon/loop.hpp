@@ -10,7 +10,8 @@
 
 namespace reeve::daemon {
 
-/// A wait for one descriptor that repeats until this object goes. The descriptor is borrowed and must outlive it.
+/// A wait for one descriptor that repeats until this object goes. The descriptor is borrowed and
+/// must outlive it.
 class Watch {
 public:
     struct State;

@@ -1,4 +1,4 @@
-// Records as log lines, one function a record; the lives of workers. Pools and the daemon are in render_pool.cpp.
+// Records as log lines: the lives of workers. Pools and the daemon are in render_pool.cpp.
 #include "daemon/render.hpp"
 
 #include <array>

@@ -1,4 +1,4 @@
-// A bounded buffer in front of a descriptor that may have no reader: writes what it can, drops what finds no room.
+// A bounded buffer in front of a descriptor that may have no reader: what finds no room is dropped.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ public:
     /// `room`: bytes that may wait.
     Sink(Loop& loop, os::Output output, std::uint64_t room);
 
-    /// The whole piece or nothing: false when it was dropped. `share`: the part of the room that this kind of piece may
-    /// fill, in hundredths.
+    /// The whole piece or nothing: false when it was dropped. `share`: the part of the room that
+    /// this kind of piece may fill, in hundredths.
     bool write(std::string_view piece, unsigned share);
 
     /// Tries for at most this long to get rid of what waits.

@@ -15,7 +15,8 @@ namespace reeve::daemon {
 /// How much of the end is kept.
 inline constexpr std::size_t output_tail_max = 8 * 1024;
 
-/// Reads one stderr pipe until its end, which may be long after the worker's: its children may hold it.
+/// Reads one stderr pipe until its end, which may be long after the worker's: its children may hold
+/// it.
 class WorkerOutput : public std::enable_shared_from_this<WorkerOutput> {
 public:
     WorkerOutput(Log& log, core::WorkerOutput mode, std::string pool, std::uint32_t slot,

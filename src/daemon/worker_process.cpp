@@ -38,7 +38,8 @@ core::BeatFrame frame_of(const reeve_beat& beat) noexcept {
     frame.phase = phase_of(beat.state);
     frame.in_flight = beat.in_flight;
     frame.sent = time_of(beat.sent_ns);
-    // A start after the beat itself is a lie or a clock of another kind: nothing to time a request by.
+    // A start after the beat itself is a lie or a clock of another kind: nothing to time a request
+    // by.
     if (beat.oldest_ns != 0 && beat.oldest_ns <= beat.sent_ns)
         frame.oldest = time_of(beat.oldest_ns);
     frame.counters.requests = beat.requests;
@@ -100,7 +101,8 @@ void WorkerProcess::remember(const core::ProcessKey& key) {
     std::erase_if(known_, [&](const Known& known) { return known.key.process == key.process; });
     Known known{key, 0, std::nullopt};
     const auto claimed = static_cast<pid_t>(key.process);
-    // A pid that is not in the worker's tree is one of another pid namespace, or a lie: it cannot be looked up.
+    // A pid that is not in the worker's tree is one of another pid namespace, or a lie: it cannot
+    // be looked up.
     const bool own = claimed == pid();
     const auto tree = own ? std::vector<pid_t>{claimed} : os::tree_of(pid());
     if (std::find(tree.begin(), tree.end(), claimed) != tree.end()) {

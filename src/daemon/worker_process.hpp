@@ -1,4 +1,4 @@
-// One incarnation as the shell sees it: its process, its channels, and what they say turned into facts.
+// One incarnation as the shell sees it: its process, its channels, and what they say as facts.
 #pragma once
 
 #include <memory>
@@ -32,8 +32,8 @@ public:
 
     WorkerProcess(Inbox& inbox, Parts parts);
 
-    /// Begins to listen to it. `welcome` answers a Hello; `exited` is called when the pidfd is readable. Throws
-    /// std::system_error when the kernel will not watch one more descriptor.
+    /// Begins to listen to it. `welcome` answers a Hello; `exited` is called when the pidfd is
+    /// readable. Throws std::system_error when the kernel will not watch one more descriptor.
     void start(Loop& loop, std::function<void()> welcome, std::function<void()> exited);
 
     core::Incarnation incarnation() const noexcept { return incarnation_; }
