@@ -89,7 +89,7 @@ struct Supervisor::Apply final : Registry {
 };
 
 Supervisor::Supervisor(const Config& config, std::uint64_t seed)
-    : stop_delay_(config.stop_delay), queue_grace_(config.queue_grace), seed_(seed) {
+    : stop_delay_(config.stop_delay), queue_grace_(config.queue_grace) {
     pools_.reserve(config.pools.size());
     for (std::size_t i = 0; i < config.pools.size(); ++i) {
         pools_.emplace_back(config.pools[i], PoolIndex{static_cast<std::uint32_t>(i)}, seed);

@@ -53,7 +53,6 @@ private:
     Duration stop_delay_{};
     Duration queue_grace_{};
     std::unordered_map<std::uint64_t, PoolIndex> homes_;
-    std::uint64_t seed_ = 0;
     std::uint64_t last_incarnation_ = 0;
     std::uint64_t stale_events_ = 0;
 
