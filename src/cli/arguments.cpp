@@ -214,6 +214,13 @@ struct CommandLine {
 
 }  // namespace
 
+std::string choose_file(const Selection& selection, const config::Environment& environment) {
+    if (!selection.file.empty()) return selection.file;
+    auto from_environment = environment("REEVE_CONFIG").value_or("");
+    if (!from_environment.empty()) return from_environment;
+    return selection.command.empty() ? "/etc/reeve/reeve.yaml" : "";
+}
+
 Request parse_arguments(const std::vector<std::string>& arguments) {
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     // CLI11 takes its arguments from the back.

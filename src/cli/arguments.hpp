@@ -17,6 +17,10 @@ struct Selection {
     std::vector<std::string> command;  ///< after "--"
 };
 
+/// -c, then REEVE_CONFIG, then, unless a command says what to run, /etc/reeve/reeve.yaml; empty for
+/// no file.
+std::string choose_file(const Selection& selection, const config::Environment& environment);
+
 struct Run {
     Selection selection;
 };

@@ -19,29 +19,15 @@ namespace reeve::cli {
 
 namespace {
 
-constexpr auto default_file = "/etc/reeve/reeve.yaml";
-
 std::optional<std::string> variable(const std::string& name) {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>{value};
 }
 
-/// -c, then REEVE_CONFIG, then, unless the flags say what to run, the default file.
-std::string choose_file(const Selection& selection) {
-    if (!selection.file.empty()) {
-        return selection.file;
-    }
-    auto from_environment = variable("REEVE_CONFIG").value_or("");
-    if (!from_environment.empty()) {
-        return from_environment;
-    }
-    return selection.command.empty() ? default_file : "";
-}
-
 config::Request make_request(const Selection& selection) {
     const auto cpus = os::available_cpus();
     config::Request request;
-    request.file = choose_file(selection);
+    request.file = choose_file(selection, variable);
     request.flags = selection.flags;
     request.command = selection.command;
     request.cpus = {cpus.cpus, cpus.explanation};

@@ -35,6 +35,10 @@ bool Reader::operator()(const AddressKind& /*kind*/) const {
 bool Reader::operator()(const ListenKind& kind) const {
     std::vector<core::Listen> sockets;
     bool good = true;
+    // First of all: looking for free names costs the square of their number.
+    if (node_.children.size() > listen_max) {
+        return fail("has more than " + std::to_string(listen_max) + " sockets");
+    }
     switch (node_.kind) {
         case Tree::Kind::null:
         case Tree::Kind::scalar: good = add_unnamed(sockets); break;
@@ -46,9 +50,6 @@ bool Reader::operator()(const ListenKind& kind) const {
                 return entry.add_named(sockets, name);
             });
             break;
-    }
-    if (good && sockets.size() > listen_max) {
-        return fail("has more than " + std::to_string(listen_max) + " sockets");
     }
     if (good) kind.ref(target_) = std::move(sockets);
     return good;

@@ -111,4 +111,17 @@ TEST_CASE("the other subcommands are found") {
     CHECK(std::get<PrintConfig>(print).selection.command == Arguments{"x"});
 }
 
+TEST_CASE("the file that is read is the one that was named nearest") {
+    const auto environment = [](const std::string& value) {
+        return [value](const std::string& name) {
+            return name == "REEVE_CONFIG" ? std::optional{value} : std::nullopt;
+        };
+    };
+    CHECK(choose_file(run({"-c", "a"}), environment("b")) == "a");
+    CHECK(choose_file(run({}), environment("b")) == "b");
+    CHECK(choose_file(run({"--", "x"}), environment("b")) == "b");
+    CHECK(choose_file(run({}), environment("")) == "/etc/reeve/reeve.yaml");
+    CHECK(choose_file(run({"--", "x"}), environment("")) == "");
+}
+
 }  // namespace reeve::cli

@@ -122,6 +122,15 @@ TEST_CASE("sockets get the names that workers will look for") {
     CHECK_FALSE(pool_with("timeout: 1s").policy.has_sockets);
 }
 
+TEST_CASE("thousands of sockets are refused before names are sought for each") {
+    std::string list;
+    for (int i = 0; i < 30'000; ++i) {
+        list += "'127.0.0.1:1', ";
+    }
+    CHECK(errors_of(load_text("pools: {web: {command: x, listen: [" + list + "]}}")) ==
+          "reeve.yaml:1:35: pools.web.listen: has more than 64 sockets\n");
+}
+
 TEST_CASE("a short timeout makes workers beat more often, or a live worker would count as hung") {
     CHECK(pool_with("timeout: 30s").policy.beat_interval == seconds{1});
     CHECK(pool_with("timeout: 1500ms").policy.beat_interval == milliseconds{500});
