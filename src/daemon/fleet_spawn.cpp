@@ -71,9 +71,8 @@ bool Fleet::drop_waiting(core::Incarnation incarnation) {
         std::find_if(waiting_.begin(), waiting_.end(),
                      [&](const core::Spawn& spawn) { return spawn.incarnation == incarnation; });
     if (found == waiting_.end()) return false;
-    const core::Spawn action = *found;
     waiting_.erase(found);
-    fail_spawn(action, "ended before it was started");
+    inbox_.put(core::SpawnFailed{incarnation, "ended before it was started"});
     return true;
 }
 

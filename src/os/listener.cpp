@@ -215,7 +215,7 @@ Outcome<Listener> Listener::open_tcp(const TcpAddress& address, int backlog) {
     }
     const addrinfo& to = *preferred(list->get());
     Listener listener;
-    listener.fd_.reset(::socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    listener.fd_.reset(::socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!listener.fd_) {
         return Failure{what, errno};
     }
@@ -251,7 +251,7 @@ Outcome<Listener> Listener::open_abstract(const UnixAbstractAddress& address, in
     to.sun_family = AF_UNIX;
     std::memcpy(to.sun_path + 1, address.name.data(), address.name.size());
     Listener listener;
-    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!listener.fd_) {
         return Failure{what, errno};
     }

@@ -39,7 +39,8 @@ struct AcceptQueue {
     std::uint32_t limit = 0;
 };
 
-/// One listening socket, non-blocking and close-on-exec. Its destructor closes it and unlinks its
+/// One listening socket, close-on-exec. It is blocking, as systemd hands sockets over: a program
+/// that just accepts must not meet EAGAIN, and event loops set O_NONBLOCK themselves. Its destructor closes it and unlinks its
 /// path if the file is still the one that it made.
 ///
 /// A Unix path is opened under a flock(2) on its directory: connect to what is there; whoever

@@ -115,7 +115,7 @@ Outcome<Listener> Listener::open_path(const UnixPathAddress& address, int backlo
         return Failure{what, error, std::move(hint)};
     }
     Listener listener;
-    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!listener.fd_) {
         return Failure{what, errno};
     }

@@ -60,7 +60,8 @@ TEST_CASE("workers would get a socket that is not what the configuration says") 
     CHECK(option_of(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1);
     CHECK(option_of(fd, SOL_SOCKET, SO_REUSEADDR) == 1);
     CHECK(option_of(fd, IPPROTO_TCP, TCP_NODELAY) == 1);
-    CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    // Blocking: a worker that just accepts would die of EAGAIN.
+    CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0);
     CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
     CHECK(listener.inode() == reeve::os::socket_inode(fd).value());
     CHECK(listener.queue_length()->limit == 7);
