@@ -1,0 +1,250 @@
+// The fields of every event, action and record, listed once for printing and for hashing.
+#pragma once
+
+#include "core/action.hpp"
+#include "core/event.hpp"
+#include "core/record.hpp"
+
+namespace reeve::sim {
+
+// Actions.
+template <typename F>
+void fields(const core::Spawn& a, F&& f) {
+    f("Spawn", a.incarnation, a.seat, a.generation, a.quota_requests);
+}
+template <typename F>
+void fields(const core::Signal& a, F&& f) {
+    f("Signal", a.incarnation, a.signal, a.target);
+}
+template <typename F>
+void fields(const core::Drain& a, F&& f) {
+    f("Drain", a.incarnation, a.within);
+}
+template <typename F>
+void fields(const core::Probe& a, F&& f) {
+    f("Probe", a.incarnation);
+}
+template <typename F>
+void fields(const core::Examine& a, F&& f) {
+    f("Examine", a.incarnation, a.process);
+}
+template <typename F>
+void fields(const core::Sample& a, F&& f) {
+    f("Sample", a.incarnation);
+}
+template <typename F>
+void fields(const core::Describe& a, F&& f) {
+    f("Describe", a.incarnation);
+}
+template <typename F>
+void fields(const core::RunHangHook& a, F&& f) {
+    f("RunHangHook", a.incarnation, a.within);
+}
+template <typename F>
+void fields(const core::RunDegradedHook& a, F&& f) {
+    f("RunDegradedHook", a.pool, a.within);
+}
+template <typename F>
+void fields(const core::IgnoreBeats& a, F&& f) {
+    f("IgnoreBeats", a.incarnation);
+}
+template <typename F>
+void fields(const core::RefuseConnections&, F&& f) {
+    f("RefuseConnections");
+}
+template <typename F>
+void fields(const core::Leave& a, F&& f) {
+    f("Leave", a.exit_code);
+}
+
+// Events.
+template <typename F>
+void fields(const core::StopRequested& e, F&& f) {
+    f("StopRequested", e.mode);
+}
+template <typename F>
+void fields(const core::QueuesEmpty&, F&& f) {
+    f("QueuesEmpty");
+}
+template <typename F>
+void fields(const core::Beat& e, F&& f) {
+    f("Beat", e.incarnation, e.frame.process, e.frame.sequence, e.frame.phase, e.frame.sent,
+      e.frame.counters.requests, e.frame.in_flight, e.frame.oldest);
+}
+template <typename F>
+void fields(const core::BeatsEnded& e, F&& f) {
+    f("BeatsEnded", e.incarnation);
+}
+template <typename F>
+void fields(const core::Garbage& e, F&& f) {
+    f("Garbage", e.incarnation, e.channel, e.count);
+}
+template <typename F>
+void fields(const core::Exited& e, F&& f) {
+    f("Exited", e.incarnation, e.status, e.oom_killed);
+}
+template <typename F>
+void fields(const core::Spawned& e, F&& f) {
+    f("Spawned", e.incarnation);
+}
+template <typename F>
+void fields(const core::SpawnFailed& e, F&& f) {
+    f("SpawnFailed", e.incarnation, e.reason);
+}
+template <typename F>
+void fields(const core::Greeted& e, F&& f) {
+    f("Greeted", e.incarnation, e.drains);
+}
+template <typename F>
+void fields(const core::SaidReady& e, F&& f) {
+    f("SaidReady", e.incarnation);
+}
+template <typename F>
+void fields(const core::Probed& e, F&& f) {
+    f("Probed", e.incarnation, e.view);
+}
+template <typename F>
+void fields(const core::Examined& e, F&& f) {
+    f("Examined", e.incarnation, e.process, e.finding);
+}
+template <typename F>
+void fields(const core::Sampled& e, F&& f) {
+    f("Sampled", e.incarnation, e.resident_bytes);
+}
+template <typename F>
+void fields(const core::HookEnded& e, F&& f) {
+    f("HookEnded", e.incarnation);
+}
+template <typename F>
+void fields(const core::RotationRequested& e, F&& f) {
+    f("RotationRequested", e.seat);
+}
+template <typename F>
+void fields(const core::Tick&, F&& f) {
+    f("Tick");
+}
+
+// Records.
+template <typename F>
+void fields(const core::Transition& r, F&& f) {
+    f("Transition", r.about, r.from, r.to, r.reason, r.ready, r.wanted);
+}
+template <typename F>
+void fields(const core::WorkerStarted& r, F&& f) {
+    f("WorkerStarted", r.about, r.reason, r.generation, r.took);
+}
+template <typename F>
+void fields(const core::WorkerReady& r, F&& f) {
+    f("WorkerReady", r.about, r.by, r.took);
+}
+template <typename F>
+void fields(const core::WorkerDied& r, F&& f) {
+    f("WorkerDied", r.about, r.status, r.reason, r.signal_sent, r.told_to_drain, r.oom_killed,
+      r.was_ready, r.uptime, r.requests, r.in_flight);
+}
+template <typename F>
+void fields(const core::SpawnFailure& r, F&& f) {
+    f("SpawnFailure", r.about, r.reason);
+}
+template <typename F>
+void fields(const core::Backoff& r, F&& f) {
+    f("Backoff", r.seat, r.failures, r.delay);
+}
+template <typename F>
+void fields(const core::SlotFailed& r, F&& f) {
+    f("SlotFailed", r.about, r.exit_code);
+}
+template <typename F>
+void fields(const core::StartTimeout& r, F&& f) {
+    f("StartTimeout", r.about, r.limit);
+}
+template <typename F>
+void fields(const core::Hang& r, F&& f) {
+    f("Hang", r.about, r.process, r.silence, r.limit, r.requests, r.in_flight, r.oldest);
+}
+template <typename F>
+void fields(const core::SlowRequest& r, F&& f) {
+    f("SlowRequest", r.about, r.age, r.limit);
+}
+template <typename F>
+void fields(const core::RequestTimeout& r, F&& f) {
+    f("RequestTimeout", r.about, r.age, r.limit);
+}
+template <typename F>
+void fields(const core::CoreDump& r, F&& f) {
+    f("CoreDump", r.about, r.patience);
+}
+template <typename F>
+void fields(const core::Kill& r, F&& f) {
+    f("Kill", r.about, r.reason, r.waited);
+}
+template <typename F>
+void fields(const core::KillOverdue& r, F&& f) {
+    f("KillOverdue", r.about, r.waited);
+}
+template <typename F>
+void fields(const core::RotationDue& r, F&& f) {
+    f("RotationDue", r.about, r.reason, r.value, r.limit);
+}
+template <typename F>
+void fields(const core::RotationStart& r, F&& f) {
+    f("RotationStart", r.about, r.successor, r.reason);
+}
+template <typename F>
+void fields(const core::Rotation& r, F&& f) {
+    f("Rotation", r.about, r.successor, r.reason, r.took);
+}
+template <typename F>
+void fields(const core::RollWait& r, F&& f) {
+    f("RollWait", r.pool, r.draining, r.limit);
+}
+template <typename F>
+void fields(const core::PoolReady& r, F&& f) {
+    f("PoolReady", r.pool, r.ready, r.wanted, r.took, r.complete);
+}
+template <typename F>
+void fields(const core::PoolDegraded& r, F&& f) {
+    f("PoolDegraded", r.pool, r.ready, r.wanted, r.failing);
+}
+template <typename F>
+void fields(const core::PoolRecovered& r, F&& f) {
+    f("PoolRecovered", r.pool, r.ready, r.wanted);
+}
+template <typename F>
+void fields(const core::PoolGaveUp& r, F&& f) {
+    f("PoolGaveUp", r.pool, r.failures, r.leaving);
+}
+template <typename F>
+void fields(const core::GarbageReceived& r, F&& f) {
+    f("GarbageReceived", r.about, r.channel, r.count);
+}
+template <typename F>
+void fields(const core::Flood& r, F&& f) {
+    f("Flood", r.about, r.packets);
+}
+template <typename F>
+void fields(const core::StreamsCrowded& r, F&& f) {
+    f("StreamsCrowded", r.about, r.limit);
+}
+template <typename F>
+void fields(const core::Lateness& r, F&& f) {
+    f("Lateness", r.late);
+}
+template <typename F>
+void fields(const core::NotEnforced& r, F&& f) {
+    f("NotEnforced", r.pool, r.setting);
+}
+template <typename F>
+void fields(const core::StopStart& r, F&& f) {
+    f("StopStart", r.mode, r.workers, r.deadline);
+}
+template <typename F>
+void fields(const core::QueueGraceOver& r, F&& f) {
+    f("QueueGraceOver", r.waited);
+}
+template <typename F>
+void fields(const core::Stopped& r, F&& f) {
+    f("Stopped", r.exit_code, r.took, r.killed);
+}
+
+}  // namespace reeve::sim
