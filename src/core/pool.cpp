@@ -38,28 +38,26 @@ Pool::Pool(const PoolConfig& config, PoolIndex index, std::uint64_t seed)
       name_(config.name),
       index_(index),
       seed_(seed),
-      slots_(config.policy.workers) {}
+      slots_(config.policy.workers),
+      due_(slots_.size()),
+      is_touched_(slots_.size()) {}
 
-Context Pool::context(SlotIndex slot, Time now, Output& out) const {
+Context Pool::context(SlotIndex slot, Time now, Output& out) {
+    touch(slot);
     return Context{policy_, Seat{index_, slot}, seed_, now, out};
 }
 
-Worker* Pool::find(Incarnation incarnation, SlotIndex& slot) {
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-        Worker* found = nullptr;
-        for_each_worker(slots_[i], [&](Worker& worker) {
-            if (worker.incarnation() == incarnation && has_process(worker.state())) found = &worker;
-        });
-        if (found != nullptr) {
-            slot = slot_index(i);
-            return found;
-        }
-    }
-    return nullptr;
+Worker* Pool::find(Incarnation incarnation, SlotIndex slot) {
+    Worker* found = nullptr;
+    for_each_worker(slots_[number(slot)], [&](Worker& worker) {
+        if (worker.incarnation() == incarnation && has_process(worker.state())) found = &worker;
+    });
+    return found;
 }
 
 void Pool::on_time(Time now, Output& out) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
+        if (!is_touched_[i] && (!due_[i] || now < *due_[i])) continue;
         for_each_worker(slots_[i], [&](Worker& worker) {
             const auto due = worker.deadline(policy_);
             if (due && now >= *due) worker.on_time(context(slot_index(i), now, out));
@@ -68,12 +66,14 @@ void Pool::on_time(Time now, Output& out) {
 }
 
 void Pool::extend(Duration late) {
+    touch_all();
     for (Slot& slot : slots_) {
         for_each_worker(slot, [&](Worker& worker) { worker.extend(late); });
     }
 }
 
 void Pool::forgive(Duration late, Time now) {
+    touch_all();
     for (Slot& slot : slots_) {
         for_each_worker(slot, [&](Worker& worker) { worker.forgive(late, now); });
     }
@@ -126,6 +126,7 @@ void Pool::reconcile(Time now, Registry& registry, Output& out) {
 void Pool::replace_lost(Slot& slot, SlotIndex index, Time now, Output& out) {
     if (!slot.successor) return;
     if (slot.successor->state() == State::failed) {
+        touch(index);
         slot.successor.reset();
         slot.no_roll_before = now + policy_.backoff_max;
         return;
@@ -182,14 +183,16 @@ bool Pool::may_start() const noexcept {
 void Pool::start_waiting(Time now, Registry& registry, Output& out) {
     for (std::size_t i = 0; i < slots_.size() && may_start(); ++i) {
         Slot& slot = slots_[i];
+        const bool vacant = slot.current.state() == State::down;
+        if (!vacant && (!slot.successor || slot.successor->state() != State::down)) continue;
         const Context here = context(slot_index(i), now, out);
-        if (slot.current.state() == State::down) {
+        if (vacant) {
             const Reason why =
                 slot.current.reason() == Reason::none ? Reason::start : slot.current.reason();
-            slot.current.start(here, registry.make_incarnation(index_), generation_, why);
+            slot.current.start(here, registry.make_incarnation(here.seat), generation_, why);
         }
         if (slot.successor && slot.successor->state() == State::down && may_start()) {
-            slot.successor->start(here, registry.make_incarnation(index_), generation_,
+            slot.successor->start(here, registry.make_incarnation(here.seat), generation_,
                                   slot.roll_reason);
         }
     }
@@ -200,7 +203,10 @@ void Pool::roll(Time now, Registry& registry, Output& out) {
     std::vector<std::size_t> due;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
-        if (slot.no_roll_before && now >= *slot.no_roll_before) slot.no_roll_before.reset();
+        if (slot.no_roll_before && now >= *slot.no_roll_before) {
+            slot.no_roll_before.reset();
+            touch(slot_index(i));
+        }
         if (slot.current.state() != State::serving || !slot.current.due_since() || slot.successor)
             continue;
         if (slot.no_roll_before) continue;
@@ -233,7 +239,7 @@ bool Pool::begin_roll(SlotIndex index, Time now, Registry& registry, Output& out
         if (!may_start()) return false;
         slot.roll_reason = reason;
         slot.successor.emplace();
-        const Incarnation next = registry.make_incarnation(index_);
+        const Incarnation next = registry.make_incarnation(here.seat);
         out.records.push_back(RotationStart{about, next, reason});
         slot.successor->start(here, next, generation_, reason);
     } else if (ready() + policy_.max_unavailable > policy_.workers) {

@@ -25,7 +25,7 @@ struct Slot {
 /// Gives out incarnations and remembers where each lives; implemented by the supervisor.
 class Registry {
 public:
-    virtual Incarnation make_incarnation(PoolIndex pool) = 0;
+    virtual Incarnation make_incarnation(Seat seat) = 0;
 
 protected:
     ~Registry() = default;
@@ -35,9 +35,10 @@ class Pool {
 public:
     Pool(const PoolConfig& config, PoolIndex index, std::uint64_t seed);
 
-    /// The machine of this incarnation, or null.
-    Worker* find(Incarnation incarnation, SlotIndex& slot);
-    Context context(SlotIndex slot, Time now, Output& out) const;
+    /// The machine of this incarnation in that slot, or null.
+    Worker* find(Incarnation incarnation, SlotIndex slot);
+    /// What it takes to change a worker of that slot.
+    Context context(SlotIndex slot, Time now, Output& out);
 
     void on_time(Time now, Output& out);
     void extend(Duration late);
@@ -50,7 +51,9 @@ public:
     /// From here on nothing is started and nothing is replaced.
     void freeze(Time now, Output& out);
 
-    std::optional<Time> next_deadline() const;
+    /// When on_time has something to do. Looks only at the slots that were touched since it was
+    /// asked last.
+    std::optional<Time> next_deadline();
 
     const PoolPolicy& policy() const noexcept { return policy_; }
     const std::vector<Slot>& slots() const noexcept { return slots_; }
@@ -79,6 +82,9 @@ private:
     void judge(Time now, Output& out);
     void say_not_enforced(Time now, Output& out);
     std::optional<Time> enforcement_check() const;
+    void touch(SlotIndex slot);
+    void touch_all();
+    std::optional<Time> deadline_of(const Slot& slot) const;
     std::uint32_t starting() const noexcept;
     std::uint32_t surge_used() const noexcept;
     std::uint32_t draining() const noexcept;
@@ -93,6 +99,9 @@ private:
     std::uint64_t seed_ = 0;
     Generation generation_{1};
     std::vector<Slot> slots_;
+    std::vector<std::optional<Time>> due_;  ///< by slot; stale for those in touched_
+    std::vector<std::uint32_t> touched_;    ///< slots whose workers may have changed, each once
+    std::vector<bool> is_touched_;
     std::optional<Time> began_;
     bool frozen_ = false;
     bool ever_ready_ = false;

@@ -83,22 +83,41 @@ Duration Pool::longest_leave() const noexcept {
     return processes() == 0 ? Duration::zero() : policy_.graceful_timeout;
 }
 
-std::optional<Time> Pool::next_deadline() const {
-    std::optional<Time> first = enforcement_check();
-    for (const Slot& slot : slots_) {
-        sooner(first, slot.current.deadline(policy_));
-        if (slot.successor) {
-            sooner(first, slot.successor->deadline(policy_));
-            if (!frozen_ && slot.successor->state() == State::serving) {
-                sooner(first, slot.successor->ready_at() + policy_.ready_for);
-            }
-        }
-        for (const Worker& worker : slot.leaving) sooner(first, worker.deadline(policy_));
-        if (!frozen_ && slot.no_roll_before && slot.current.due_since() && !slot.successor &&
-            slot.current.state() == State::serving) {
-            sooner(first, slot.no_roll_before);
+void Pool::touch(SlotIndex slot) {
+    const auto index = number(slot);
+    if (is_touched_[index]) return;
+    is_touched_[index] = true;
+    touched_.push_back(index);
+}
+
+void Pool::touch_all() {
+    for (std::size_t i = 0; i < slots_.size(); ++i) touch(SlotIndex{static_cast<std::uint32_t>(i)});
+}
+
+std::optional<Time> Pool::deadline_of(const Slot& slot) const {
+    std::optional<Time> first = slot.current.deadline(policy_);
+    if (slot.successor) {
+        sooner(first, slot.successor->deadline(policy_));
+        if (!frozen_ && slot.successor->state() == State::serving) {
+            sooner(first, slot.successor->ready_at() + policy_.ready_for);
         }
     }
+    for (const Worker& worker : slot.leaving) sooner(first, worker.deadline(policy_));
+    if (!frozen_ && slot.no_roll_before && slot.current.due_since() && !slot.successor &&
+        slot.current.state() == State::serving) {
+        sooner(first, slot.no_roll_before);
+    }
+    return first;
+}
+
+std::optional<Time> Pool::next_deadline() {
+    for (const std::uint32_t index : touched_) {
+        due_[index] = deadline_of(slots_[index]);
+        is_touched_[index] = false;
+    }
+    touched_.clear();
+    std::optional<Time> first = enforcement_check();
+    for (const std::optional<Time>& due : due_) sooner(first, due);
     return first;
 }
 

@@ -42,9 +42,9 @@ struct Supervisor::Apply final : Registry {
     Apply(Supervisor& supervisor, Time at, Output& output)
         : self(supervisor), now(at), out(output) {}
 
-    Incarnation make_incarnation(PoolIndex pool) override {
+    Incarnation make_incarnation(Seat seat) override {
         const std::uint64_t next = ++self.last_incarnation_;
-        self.homes_.emplace(next, pool);
+        self.homes_.emplace(next, seat);
         return Incarnation{next};
     }
 
@@ -75,15 +75,18 @@ struct Supervisor::Apply final : Registry {
     template <typename WorkerEvent>
     void operator()(const WorkerEvent& event) {
         const auto home = self.homes_.find(number(event.incarnation));
-        SlotIndex slot{};
-        Pool* pool = home == self.homes_.end() ? nullptr : &self.pools_[number(home->second)];
-        Worker* worker = pool == nullptr ? nullptr : pool->find(event.incarnation, slot);
+        Pool* pool = nullptr;
+        Worker* worker = nullptr;
+        if (home != self.homes_.end()) {
+            pool = &self.pools_[number(home->second.pool)];
+            worker = pool->find(event.incarnation, home->second.slot);
+        }
         if (worker == nullptr) {
             ++self.stale_events_;
             return;
         }
         const bool dead = std::find(dying.begin(), dying.end(), event.incarnation) != dying.end();
-        tell(*worker, pool->context(slot, now, out), event, dead);
+        tell(*worker, pool->context(home->second.slot, now, out), event, dead);
         if (!has_process(worker->state())) self.homes_.erase(home);
     }
 };
@@ -134,15 +137,15 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
             transition->wanted = pool.wanted();
         }
     }
+    next_deadline_ = find_deadline();
     return out;
 }
 
 /// How long reeve did nothing although something was due. A turn ends an absence, so that none
 /// counts twice.
 Duration Supervisor::absence(Time now) const {
-    const auto due = next_deadline();
-    if (!due) return Duration::zero();
-    const Time since = last_turn_ ? std::max(*due, *last_turn_) : *due;
+    if (!next_deadline_) return Duration::zero();
+    const Time since = last_turn_ ? std::max(*next_deadline_, *last_turn_) : *next_deadline_;
     return std::max(now - since, Duration::zero());
 }
 
@@ -252,11 +255,11 @@ void Supervisor::leave_when_empty(Time now, Output& out) {
     out.actions.push_back(Leave{exit_code_});
 }
 
-std::optional<Time> Supervisor::next_deadline() const {
+std::optional<Time> Supervisor::find_deadline() {
     if (phase_ == StopPhase::left) return std::nullopt;
     std::optional<Time> first;
     if (phase_ == StopPhase::delaying || phase_ == StopPhase::emptying) first = phase_deadline_;
-    for (const Pool& pool : pools_) {
+    for (Pool& pool : pools_) {
         const auto deadline = pool.next_deadline();
         if (deadline && (!first || *deadline < *first)) first = deadline;
     }

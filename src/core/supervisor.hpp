@@ -28,7 +28,7 @@ public:
     Output turn(std::vector<Event> events, Time now);
 
     /// When a Tick is wanted at the latest; nothing while nobody waits for the time.
-    std::optional<Time> next_deadline() const;
+    std::optional<Time> next_deadline() const noexcept { return next_deadline_; }
 
     const std::vector<Pool>& pools() const noexcept { return pools_; }
     StopPhase stop_phase() const noexcept { return phase_; }
@@ -38,6 +38,7 @@ private:
     struct Apply;
 
     Duration absence(Time now) const;
+    std::optional<Time> find_deadline();
     void count_kills(const Output& out);
     void note_absence(Duration late, Output& out);
     void forgive_lateness(Duration late, Time now);
@@ -52,7 +53,7 @@ private:
     std::vector<Pool> pools_;
     Duration stop_delay_{};
     Duration queue_grace_{};
-    std::unordered_map<std::uint64_t, PoolIndex> homes_;
+    std::unordered_map<std::uint64_t, Seat> homes_;
     std::uint64_t last_incarnation_ = 0;
     std::uint64_t stale_events_ = 0;
 
@@ -63,6 +64,7 @@ private:
     int exit_code_ = 0;
     std::uint32_t killed_ = 0;
     std::optional<Time> last_turn_;
+    std::optional<Time> next_deadline_;  ///< only a turn changes it
 };
 
 }  // namespace reeve::core
