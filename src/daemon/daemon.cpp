@@ -8,6 +8,7 @@
 #include <random>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include "core/supervisor.hpp"
 #include "daemon/fleet.hpp"
@@ -104,7 +105,7 @@ private:
 
     void on_signal(int number) {
         switch (number) {
-            case SIGCHLD: return fleet_.reap_orphans();
+            case SIGCHLD: orphans_ = true; return;
             case SIGTERM:
                 log_signal(number, "graceful stop");
                 return inbox_.put(core::StopRequested{core::StopMode::graceful});
@@ -131,6 +132,8 @@ private:
                 turn();
                 if (inbox_.empty()) break;
             }
+            // With many workers the kernel looks at each to answer: a successor need not wait for it.
+            if (std::exchange(orphans_, false)) fleet_.reap_orphans();
             if (!inbox_.empty() || spawns_wait_) loop_.wake();
             failures_in_a_row_ = 0;
         } catch (const std::exception& error) {
@@ -174,6 +177,7 @@ private:
     core::Supervisor supervisor_;
     Timer timer_;
     bool spawns_wait_ = false;
+    bool orphans_ = false;  ///< somebody has died who may not be a worker
     int failures_in_a_row_ = 0;
     std::optional<int> exit_code_;
 };
