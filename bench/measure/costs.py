@@ -34,7 +34,7 @@ def _load(context, port, fresh, pids):
 
 
 def measure_throughput(context, workers, fresh):
-    """The same worker under reeve and started by hand, turn about; the other one idles meanwhile."""
+    """The same worker under reeve and started by hand, turn about; the other one idles."""
     samples = {'reeve': [], 'hand': [], 'reeve_cpu_us': [], 'hand_cpu_us': []}
     options = ['--listen', '127.0.0.1:0', '--workers', str(workers)]
     with Reeve(context, options, [context.http_worker]) as reeve, make_listener() as listener, \
@@ -65,7 +65,7 @@ def measure_size(context):
 
 
 def measure_build(context, source):
-    """Seconds for everything that is built by default, from nothing and without a compiler cache."""
+    """Seconds for all that is built by default, from nothing and without a compiler cache."""
     folder = context.folder / 'build'
     environment = {**os.environ, 'CCACHE_DISABLE': '1'}
     subprocess.run(['meson', 'setup', folder, source], check=True, env=environment,

@@ -90,7 +90,7 @@ class Raw:
 
 
 class Reeve:
-    """One reeve with one pool; its log is read from a file, so that nobody disturbs it meanwhile."""
+    """One reeve with one pool; its log is read from a file, so that nobody disturbs it."""
 
     def __init__(self, context, options, command):
         self._log_path = context.folder / f'reeve-{time.monotonic_ns()}.log'

@@ -132,7 +132,7 @@ private:
                 turn();
                 if (inbox_.empty()) break;
             }
-            // With many workers the kernel looks at each to answer: a successor need not wait for it.
+            // With many workers the kernel looks at each to answer: no successor waits for it.
             if (std::exchange(orphans_, false)) fleet_.reap_orphans();
             if (!inbox_.empty() || spawns_wait_) loop_.wake();
             failures_in_a_row_ = 0;

@@ -40,8 +40,8 @@ struct AcceptQueue {
 };
 
 /// One listening socket, close-on-exec. It is blocking, as systemd hands sockets over: a program
-/// that just accepts must not meet EAGAIN, and event loops set O_NONBLOCK themselves. Its destructor closes it and unlinks its
-/// path if the file is still the one that it made.
+/// that just accepts must not meet EAGAIN, and event loops set O_NONBLOCK themselves. Its
+/// destructor closes it and unlinks its path if the file is still the one that it made.
 ///
 /// A Unix path is opened under a flock(2) on its directory: connect to what is there; whoever
 /// answers keeps it (our error is EADDRINUSE); a socket that nobody listens on is unlinked; bind;

@@ -24,7 +24,8 @@ def _report_failure(test, error):
             print(f'      | {line[:300]}')
         for event in reeve.stream.events[-60:]:
             place = '/'.join(str(event[key]) for key in ('pool', 'slot', 'pid') if key in event)
-            print(f'      {event["time"][11:-1]} {event["event"]} {place}: {event["message"][:300]}')
+            words = event['message'][:300]
+            print(f'      {event["time"][11:-1]} {event["event"]} {place}: {words}')
 
 
 def _end(test, passed):

@@ -283,7 +283,7 @@ def test_an_oom_kill_is_explained(t):
     check('out of memory' in death['message'], 'message', death['message'])
     successor = reeve.successor(victim)
     successor.signal(signal.SIGKILL)
-    equal(reeve.death(successor)['cause'], 'foreign_signal', 'a kill that is none of the OOM killer')
+    equal(reeve.death(successor)['cause'], 'foreign_signal', 'a kill not by the OOM killer')
     reeve.stop()
 
 
