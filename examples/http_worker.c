@@ -184,6 +184,9 @@ static void loop(void) {
     struct epoll_event events[EVENTS_MAX];
     while (!server.draining || server.connections != NULL) {
         int64_t next = run_timers();
+        if (server.draining && server.connections == NULL) {
+            break; /* a timer closed the last one */
+        }
         int64_t now = next == NEVER ? 0 : now_ms();
         int wait = next == NEVER ? -1 : next > now ? (int)(next - now) : 0;
         wait = reeve_worker_wait_ms(server.worker, wait);
