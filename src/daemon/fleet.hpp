@@ -26,6 +26,9 @@ public:
     /// Throws StartError for identities that cannot be. All arguments outlive the fleet.
     Fleet(Loop& loop, Inbox& inbox, Log& log, const core::Config& config, const Sockets& sockets,
           const os::ResourceLimit& own_nofile);
+    ~Fleet();
+    Fleet(const Fleet&) = delete;
+    Fleet& operator=(const Fleet&) = delete;
 
     void carry_out(const core::Spawn& action);
     void carry_out(const core::Signal& action);

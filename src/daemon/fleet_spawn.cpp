@@ -52,6 +52,16 @@ Fleet::Fleet(Loop& loop, Inbox& inbox, Log& log, const core::Config& config, con
     }
 }
 
+/// What still reads an output keeps itself alive until its end, which nobody waits for any more.
+Fleet::~Fleet() {
+    for (const auto& [incarnation, worker] : workers_) {
+        if (WorkerOutput* output = worker->output()) output->close();
+    }
+    for (const auto& pipe : lingering_) {
+        if (const auto output = pipe.lock()) output->close();
+    }
+}
+
 void Fleet::carry_out(const core::Spawn& action) { waiting_.push_back(action); }
 
 bool Fleet::spawn_waiting() {
@@ -113,20 +123,25 @@ void Fleet::spawn(const core::Spawn& action) {
     const auto request =
         make_request(pool, identities_[number(action.seat.pool)], sockets, action, ends, token_);
     if (!request) return fail_spawn(action, request.error().text());
-    auto spawned = os::spawn(*request);
+    std::vector<os::Fd> given;
+    for (os::Fd* theirs : {&control.theirs, &heartbeat.writer, &output.writer}) {
+        if (*theirs) given.push_back(std::move(*theirs));
+    }
+    auto spawned = os::spawn(*request, std::move(given));
     if (!spawned) return fail_spawn(action, spawned.error().text);
 
     WorkerProcess::Parts parts{.incarnation = action.incarnation,
                                .seat = action.seat,
                                .spawned = std::move(*spawned),
-                               .heartbeat = std::move(heartbeat.reader),
-                               .control = std::move(control.ours),
+                               .heartbeat = os::keep_high(std::move(heartbeat.reader)),
+                               .control = os::keep_high(std::move(control.ours)),
                                .output = nullptr,
                                .sockets = {}};
     if (output.reader) {
         parts.output =
             std::make_shared<WorkerOutput>(log_, pool.process.output, pool.name,
-                                           number(action.seat.slot), std::move(output.reader));
+                                           number(action.seat.slot),
+                                           os::keep_high(std::move(output.reader)));
     }
     for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener.inode());
     watch(action, std::make_unique<WorkerProcess>(inbox_, std::move(parts)));
