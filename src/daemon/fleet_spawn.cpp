@@ -138,10 +138,9 @@ void Fleet::spawn(const core::Spawn& action) {
                                .output = nullptr,
                                .sockets = {}};
     if (output.reader) {
-        parts.output =
-            std::make_shared<WorkerOutput>(log_, pool.process.output, pool.name,
-                                           number(action.seat.slot),
-                                           os::keep_high(std::move(output.reader)));
+        parts.output = std::make_shared<WorkerOutput>(log_, pool.process.output, pool.name,
+                                                      number(action.seat.slot),
+                                                      os::keep_high(std::move(output.reader)));
     }
     for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener.inode());
     watch(action, std::make_unique<WorkerProcess>(inbox_, std::move(parts)));

@@ -165,6 +165,7 @@ void WorkerProcess::read_control(int at_most) {
 }
 
 void WorkerProcess::drain_channels() {
+    exec_.release();
     read_exec_report();
     read_beats(packets_at_exit);
     read_control(packets_at_exit);

@@ -69,6 +69,9 @@ const StageRow& row_of(SpawnStage stage) noexcept {
 /// closing, exit instead of _exit, waiting for the exec) is why none of them is used.
 class Launcher : public process::posix::default_launcher {
 public:
+    /// Of clone: whether the child begins with our table of descriptors or a copy of it.
+    bool shares_table = false;
+
     /// `inits` are Boost.Process initialisers: on_setup runs here, on_exec_setup in the child,
     /// which must not return from the last of them.
     template <typename Args, typename... Inits>
@@ -96,21 +99,23 @@ public:
         }
         pid = static_cast<int>(cloned);
         ::setpgid(pid, pid);  // the child does the same: the group is there for whoever looks first
-        return Child{pid, Fd{pidfd}};
+        return Child{pid, keep_high(Fd{pidfd})};
     }
 
 private:
     /// Copy-on-write, never CLONE_VM. The older call serves where a sandbox does not know clone3.
-    static long clone_process(int& pidfd) noexcept {
+    [[nodiscard]] long clone_process(int& pidfd) const noexcept {
+        const unsigned long files = shares_table ? CLONE_FILES : 0;
         clone_args how{};
-        how.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+        how.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | files;
         how.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
         how.exit_signal = SIGCHLD;
-        const long pid = ::syscall(SYS_clone3, &how, sizeof how);
-        if (pid >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL)) {
-            return pid;
+        const long cloned = ::syscall(SYS_clone3, &how, sizeof how);
+        if (cloned >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL)) {
+            return cloned;
         }
-        return ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
+        return ::syscall(SYS_clone, CLONE_PIDFD | SIGCHLD | files, nullptr, &pidfd, nullptr,
+                         nullptr);
     }
 };
 
@@ -223,7 +228,16 @@ void throw_exception_from_error(const SpawnFailure& failure, const boost::source
     throw std::runtime_error{failure.text};
 }
 
-boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request) {
+Fd keep_high(Fd fd) noexcept {
+    if (!fd) {
+        return fd;
+    }
+    auto moved = duplicate(fd.get(), low_numbers_end);
+    return moved ? std::move(*moved) : std::move(fd);
+}
+
+boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request,
+                                                   std::vector<Fd> given) {
     if (const auto complaint = complaint_about(request); !complaint.empty()) {
         return failure_of(SpawnStage::prepare, EINVAL, complaint);
     }
@@ -262,22 +276,40 @@ boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request) 
     plan.cwd = request.cwd.empty() ? nullptr : request.cwd.c_str();
     plan.candidates = candidate_pointers.data();
 
-    auto child = Launcher{}.launch(request.argv.front(), std::span{request.argv}.subspan(1),
-                                   process::process_environment{env}, ChildSetup{plan});
+    plan.shares_table = !given.empty() && plan.report < low_numbers_end &&
+                        std::ranges::all_of(placements, [](const Placement& one) {
+                            return one.source < low_numbers_end;
+                        });
+
+    Launcher launcher;
+    launcher.shares_table = plan.shares_table;
+    auto child = launcher.launch(request.argv.front(), std::span{request.argv}.subspan(1),
+                                 process::process_environment{env}, ChildSetup{plan});
     if (!child) {
         return failure_of(SpawnStage::clone, child.error().value(), {});
     }
-    return Spawned{std::move(*child),
-                   ExecReport{std::move(report->reader), request.argv.front(), path, request.cwd}};
+    if (plan.shares_table) {
+        given.push_back(std::move(report->writer));
+    } else {
+        given.clear();
+    }
+    return Spawned{std::move(*child), ExecReport{std::move(report->reader), std::move(given),
+                                                 request.argv.front(), path, request.cwd}};
 }
 
 std::optional<boost::system::result<void, SpawnFailure>> ExecReport::read() {
     ExecFailure failure;
-    const auto count = read_some(fd_.get(), std::as_writable_bytes(std::span{&failure, 1}));
+    const auto bytes = std::as_writable_bytes(std::span{&failure, 1});
+    auto count = read_some(fd_.get(), bytes);
+    if (count && *count == sizeof failure && failure.stage == own_table) {
+        release();
+        count = read_some(fd_.get(), bytes);
+    }
     if (!count && would_block(count.error())) {
         return std::nullopt;
     }
     fd_.reset();
+    release();
     if (count && *count == 0) {
         return std::optional<boost::system::result<void, SpawnFailure>>{std::in_place};
     }

@@ -88,13 +88,13 @@ struct SpawnFailure {
 [[noreturn]] void throw_exception_from_error(const SpawnFailure& failure,
                                              const boost::source_location& where);
 
-/// The child's own account of the way to exec. Its descriptor becomes readable when the outcome is
-/// known.
+/// The child's own account of the way to exec. Its descriptor becomes readable when there is news.
 class ExecReport {
 public:
     ExecReport() noexcept = default;
-    ExecReport(Fd fd, std::string command, std::string path, std::string cwd)
+    ExecReport(Fd fd, std::vector<Fd> given, std::string command, std::string path, std::string cwd)
         : fd_{std::move(fd)},
+          given_{std::move(given)},
           command_{std::move(command)},
           path_{std::move(path)},
           cwd_{std::move(cwd)} {}
@@ -102,6 +102,8 @@ public:
     /// Borrowed: to poll for readability.
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     void close() noexcept { fd_.reset(); }
+    /// The child is dead: nothing has to be kept for it any more.
+    void release() noexcept { given_.clear(); }
 
     /// nullopt: not yet known. A value: the new program runs (or the child died on the way by a
     /// signal: then its pidfd says so). A failure: the child is about to exit with 127.
@@ -109,6 +111,7 @@ public:
 
 private:
     Fd fd_;
+    std::vector<Fd> given_;  ///< the child's, while it reads from our table
     std::string command_;
     std::string path_;
     std::string cwd_;
@@ -121,7 +124,17 @@ struct Spawned {
 
 /// Starts a process and returns at once: what happens in the child is told by `Spawned::exec`.
 /// Fails here only for `prepare` and `clone` (EAGAIN: too many processes; ENOMEM).
-[[nodiscard]] boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request);
+///
+/// `given`: those sources of the request that only the child is to keep; they are closed in time.
+/// With them the child does not start with a copy of our table but with the low numbers of it, for
+/// to copy and to close thousands of descriptors takes longer than all else before exec. In return
+/// the request's other sources have to stay open until the report has told its outcome.
+[[nodiscard]] boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request,
+                                                                 std::vector<Fd> given = {});
+
+/// Moves what stays ours for long out of the low numbers, which are for what children get. Where
+/// that cannot be, returns it as it is.
+[[nodiscard]] Fd keep_high(Fd fd) noexcept;
 
 /// Raises this process's soft NOFILE limit to its hard one, and returns what it was: put that into
 /// `SpawnRequest::limits` so that children get it back (select(2) breaks above 1024).

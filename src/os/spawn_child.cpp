@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,6 +21,17 @@ namespace {
     while (::write(report, &failure, sizeof failure) < 0 && errno == EINTR) {
     }
     ::_exit(127);
+}
+
+/// Before anything else: whatever happens to a shared table happens to the parent's.
+void take_own_table(int report) noexcept {
+    if (::syscall(SYS_close_range, low_numbers_end, ~0U, CLOSE_RANGE_UNSHARE) != 0 &&
+        ::syscall(SYS_unshare, CLONE_FILES) != 0) {
+        fail(report, SpawnStage::descriptors, errno);
+    }
+    const ExecFailure none{own_table, 0};
+    while (::write(report, &none, sizeof none) < 0 && errno == EINTR) {
+    }
 }
 
 /// Handlers were cleared by clone; what the parent ignores (SIGPIPE) is still ignored. The raw
@@ -163,6 +175,9 @@ int exec_first(const ChildPlan& plan) noexcept {
 }  // namespace
 
 void run_child(const ChildPlan& plan) noexcept {
+    if (plan.shares_table) {
+        take_own_table(plan.report);
+    }
     reset_signals();
     if (::setpgid(0, 0) != 0) {
         fail(plan.report, SpawnStage::group, errno);

@@ -10,11 +10,17 @@
 
 namespace reeve::os {
 
-/// What the child writes on the report pipe before it exits with 127.
+/// What the child writes on the report pipe before it exits with 127, or with `own_table`.
 struct ExecFailure {
     std::uint32_t stage = 0;
     std::int32_t error = 0;
 };
+
+/// The stage that is no failure: from here on the child has descriptors of its own.
+inline constexpr std::uint32_t own_table = ~0U;
+
+/// Where a child shares our table at first, it takes over what is below.
+inline constexpr int low_numbers_end = 256;
 
 /// A descriptor to be placed, and room for the number that it is parked at meanwhile.
 struct Placement {
@@ -27,6 +33,7 @@ struct Placement {
 /// allocate or lock.
 struct ChildPlan {
     int report = -1;                  ///< write end of the report pipe
+    bool shares_table = false;        ///< until the child takes its own
     std::span<Placement> placements;  ///< targets 0 .. size-1; source of 0 is ignored
     const mode_t* umask = nullptr;
     const int* nice = nullptr;

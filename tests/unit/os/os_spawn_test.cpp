@@ -108,6 +108,53 @@ TEST_CASE("sockets would arrive at the wrong numbers if sources and targets over
     }
 }
 
+TEST_CASE("a child that starts with our table would hold or close what is others'") {
+    std::vector<reeve::os::Fd> many;
+    while (many.empty() || many.back().get() < 400) {
+        many.push_back(reeve::os::duplicate(0).value());
+    }
+    // First with high numbers, which a child cannot take over that way, then with low ones.
+    for (const bool low : {false, true}) {
+        if (low) {
+            many.erase(many.begin(), many.begin() + 20);
+        }
+        auto pipe = reeve::os::make_pipe().value();
+        CHECK((pipe.writer.get() < 256) == low);
+        const auto writer = identity(pipe.writer.get());
+        SpawnRequest request;
+        request.fds = {{pipe.reader.get(), 3}, {pipe.writer.get(), 4}};
+        std::vector<reeve::os::Fd> given;
+        given.push_back(std::move(pipe.writer));
+        TestChild child{request, {"state"}, std::move(given)};
+        auto state = child.state();
+        CHECK(state["fds"] == "0 1 2 3 4 ");
+        CHECK(identity_in(state["fd3"]) == identity(pipe.reader.get()));
+        CHECK(identity_in(state["fd4"]) == writer);
+        CHECK(child.finish().status == reeve::core::ExitStatus{reeve::core::ExitedWith{0}});
+        CHECK(child.exec.read()->has_value());
+        std::byte none{};
+        CHECK(reeve::os::read_some(pipe.reader.get(), {&none, 1}).value() == 0);  // nobody writes
+        CHECK(::fcntl(many.back().get(), F_GETFD) == FD_CLOEXEC);
+    }
+}
+
+TEST_CASE("a command that is not there would look started to who shares a table with it") {
+    auto pipe = reeve::os::make_pipe().value();
+    SpawnRequest request;
+    request.argv = {"/nonexistent/program"};
+    request.fds = {{pipe.writer.get(), 3}};
+    std::vector<reeve::os::Fd> given;
+    given.push_back(std::move(pipe.writer));
+    auto spawned = reeve::os::spawn(request, std::move(given));
+    REQUIRE(spawned.has_value());
+    REQUIRE(readable(spawned->child.pidfd()));
+    const auto told = spawned->exec.read();
+    REQUIRE(told.has_value());
+    REQUIRE(told->has_error());
+    CHECK(told->error().stage == SpawnStage::exec);
+    CHECK(spawned->child.reap()->status == reeve::core::ExitStatus{reeve::core::ExitedWith{127}});
+}
+
 TEST_CASE("per-worker settings would silently not apply") {
     cpu_set_t allowed;
     ::sched_getaffinity(0, sizeof allowed, &allowed);

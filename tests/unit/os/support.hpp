@@ -59,12 +59,16 @@ inline std::string read_line(int fd) {
 /// A started child whose stdout we read. Killed and reaped at the end.
 class TestChild {
 public:
-    TestChild(SpawnRequest request, std::vector<std::string> arguments) {
+    TestChild(SpawnRequest request, std::vector<std::string> arguments,
+              std::vector<Fd> given = {}) {
         auto pipe = make_pipe().value();
         request.argv.insert(request.argv.begin(), child_program());
         request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
         request.standard_output = pipe.writer.get();
-        auto spawned = spawn(request);
+        if (!given.empty()) {
+            given.push_back(std::move(pipe.writer));
+        }
+        auto spawned = spawn(request, std::move(given));
         REQUIRE(spawned.has_value());
         child = std::move(spawned->child);
         exec = std::move(spawned->exec);
