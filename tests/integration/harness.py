@@ -18,6 +18,7 @@ import time
 import net
 
 PATIENCE = 60.0     # seconds until a fact that does not come is missed; no measure of speed
+LAST_BREATH = 10.0  # seconds that a process may take to be gone after its SIGKILL
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -58,7 +59,7 @@ def patient(wait, what, seconds=PATIENCE):
 
 
 def pause(seconds):
-    """Lets time pass where the passing itself is the point of the test, never to wait for a fact."""
+    """Lets time pass where that is the point of the test; never to wait for a fact."""
     select.select([], [], [], seconds)
 
 
@@ -183,9 +184,15 @@ class Stream:
             self.ended = True
             self.news.notify_all()
 
+    @property
+    def started(self):
+        return self._thread.ident is not None
+
     def close(self):
-        if self._thread.ident is not None:
+        """Reads to the end, for which every writer must be gone."""
+        if self.started:
             self._thread.join(PATIENCE)
+            check(self.ended, 'somebody still holds the log open')
         self._file.close()
 
 
@@ -348,7 +355,7 @@ class Reeve(Process):
         """Waits for its end by itself, checks the exit code and reads the log to its end."""
         self.exit_code = self.wait(seconds)
         for stream in (self.stream, self.extra):
-            if stream is not None and stream._thread.ident is not None:
+            if stream is not None and stream.started:
                 stream.close()
         check(self.exit_code == code, f'exit code {self.exit_code}, wanted {code}')
 
@@ -358,9 +365,9 @@ class Reeve(Process):
         self.finish(code)
 
     def kill(self):
-        """SIGKILL: its workers become orphans."""
+        """SIGKILL: its workers become orphans, who may hold its log open."""
         self.signal(signal.SIGKILL)
-        self.finish(-signal.SIGKILL)
+        self.exit_code = self.wait()
 
 
 class Test:
@@ -535,13 +542,21 @@ class Test:
         for reeve in reversed(self.reeves):
             if reeve.exit_code is None:
                 if reeve.alive():
+                    patient(lambda left, pid=reeve.pid: not zombies(pid) or pause(min(left, 0.02)),
+                            'the reaping of all zombies', LAST_BREATH)
                     reeve.signal(signal.SIGTERM)
                 reeve.finish(0)
 
     def check_left(self):
         """Complains about what a stopped reeve must not leave."""
-        left = [f'{pid} {stat_of(pid)}' for pid in descendants(os.getpid())]
-        check(not left, 'processes are left:', left)
+        for pid in descendants(os.getpid()):
+            handle = self.handle(pid)
+            # What reeve killed as it left may be about to end; whoever is left there is not.
+            check(handle.gone(LAST_BREATH), 'a process is left:', pid, stat_of(pid))
+            try:
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
+            except ChildProcessError:
+                pass
         for folder, _folders, files in os.walk(self.dir):
             for file in files:
                 mode = os.lstat(os.path.join(folder, file)).st_mode
