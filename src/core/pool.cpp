@@ -105,15 +105,17 @@ void Pool::reconcile(Time now, Registry& registry, Output& out) {
     if (!began_) began_ = now;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
-        if (!frozen_) {
-            replace_lost(slot, slot_index(i), now, out);
-            promote(slot, slot_index(i), now, out);
-            replace_failing(slot, slot_index(i), now, out);
-        }
         std::erase_if(slot.leaving,
                       [](const Worker& worker) { return !has_process(worker.state()); });
+        if (frozen_) continue;
+        replace_lost(slot, slot_index(i), now, out);
+        promote(slot, slot_index(i), now, out);
     }
     if (!frozen_) {
+        // Only now is it known how much room there is beside the slots.
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            replace_failing(slots_[i], slot_index(i), now, out);
+        }
         start_waiting(now, registry, out);
         roll(now, registry, out);
         say_not_enforced(now, out);

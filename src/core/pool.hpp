@@ -73,6 +73,7 @@ public:
     Duration longest_leave() const noexcept;
 
 private:
+    friend struct Inspector;  ///< the explorer compares whole states
     void replace_lost(Slot& slot, SlotIndex index, Time now, Output& out);
     void promote(Slot& slot, SlotIndex index, Time now, Output& out);
     void replace_failing(Slot& slot, SlotIndex index, Time now, Output& out);

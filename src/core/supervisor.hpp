@@ -35,6 +35,7 @@ public:
     std::uint64_t stale_events() const noexcept { return stale_events_; }
 
 private:
+    friend struct Inspector;  ///< the explorer compares whole states
     struct Apply;
 
     Duration absence(Time now) const;

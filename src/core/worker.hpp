@@ -1,27 +1,33 @@
 // The worker machine: what one process of a slot may be in, what it waits for, what ends a wait.
 //
-// | state    | process | deadline                    | leaves on
-// |----------|---------|-----------------------------|------------------------------------------
-// | down     | no      | no                          | start -> starting
-// | starting | yes     | start_timeout, or the next  | ready -> serving; spawn failed, exited ->
-// |          |         | probe                       | after death; start_timeout, unwanted ->
-// |          |         |                             | draining
-// | serving  | yes     | silence, quota, sample (if  | exited -> after death; silence,
-// |          |         | any)                        | request_timeout -> hung or aborting;
-// |          |         |                             | unwanted -> draining
-// | hung     | yes     | hook_timeout                | hook ended, deadline -> aborting; exited
-// |          |         |                             | -> after death
-// | draining | yes     | graceful_timeout (fast:     | exited -> after death; deadline ->
-// |          |         | kill_grace)                 | killing
-// | aborting | yes     | abort_timeout, core_timeout | exited -> after death; deadline ->
-// |          |         | while it dumps              | killing
-// | killing  | yes     | kill_grace, again and again | exited -> after death
-// | backoff  | no      | the delay                   | deadline -> down; unwanted -> down
-// | failed   | no      | no                          | only by a new machine
+// | state    | process | deadline                      | leaves on
+// |----------|---------|-------------------------------|----------------------------------------
+// | down     | no      | no                            | start -> starting; in place of one that
+// |          |         |                               | fails while it lives -> backoff
+// | starting | yes     | yes: start_timeout, or the    | ready -> serving; exited, spawn failed
+// |          |         | next probe                    | -> down, backoff or failed;
+// |          |         |                               | start_timeout, stop -> draining; stop
+// |          |         |                               | at once -> killing
+// | serving  | yes     | if any: silence, quota,       | exited -> down, backoff or failed;
+// |          |         | sample, stable                | silence, request_timeout -> hung or
+// |          |         |                               | aborting; core dump -> aborting;
+// |          |         |                               | replaced, stop -> draining; stop at
+// |          |         |                               | once -> killing
+// | hung     | yes     | yes: hook_timeout             | hook ended, deadline, fast stop ->
+// |          |         |                               | aborting; exited -> down or backoff;
+// |          |         |                               | stop at once -> killing
+// | draining | yes     | yes: graceful_timeout, of a   | exited, spawn failed -> down or backoff;
+// |          |         | fast stop kill_grace          | deadline, stop at once -> killing
+// | aborting | yes     | yes: abort_timeout, or        | exited -> down or backoff; deadline,
+// |          |         | core_timeout while it dumps   | stop at once -> killing
+// | killing  | yes     | yes: kill_grace, again and    | exited, spawn failed -> down or backoff
+// |          |         | again                         |
+// | backoff  | no      | yes: the delay                | deadline, stop, successor -> down
+// | failed   | no      | no                            | only by a new machine
 //
-// After death: unwanted -> down; a declared fatal code -> failed; a delay -> backoff; else -> down,
-// to be started again. A stop that hurries moves starting, serving, hung, draining and aborting to
-// draining or killing, never back.
+// After a death: what is not wanted any more goes down; a worker that ended by itself with a fatal
+// code has failed; a failure may have to wait in backoff; all others go down and are started again
+// in the same turn. A stop only ever hurries.
 #pragma once
 
 #include <cstdint>
@@ -128,6 +134,7 @@ public:
     bool is_failing() const noexcept;
 
 private:
+    friend struct Inspector;  ///< the explorer compares whole states
     void enter(const Context& context, State state, Reason reason, std::optional<Time> deadline);
     void become_ready(const Context& context, ReadySign sign);
     void begin_drain(const Context& context, Reason reason);

@@ -118,7 +118,8 @@ void Worker::on(const Context& context, const Examined& event) {
         return enter(context, State::aborting, Reason::core_dump,
                      context.now + context.policy.core_timeout);
     }
-    if (state_ == State::aborting && event.process == ProcessKey{} && abort_examined_) {
+    if (state_ == State::aborting && event.process == ProcessKey{} && abort_examined_ &&
+        !dumping_) {
         return begin_kill(context, reason_);
     }
     if (state_ != State::serving) return;

@@ -40,7 +40,7 @@ bool is_legal(State from, State to) {
 
 }  // namespace
 
-Checker::Checker(const core::Config& config) : config_(config) {
+Checker::Checker(const core::Config& config) : config_(&config) {
     for (const core::PoolConfig& pool : config.pools) {
         pools_.emplace_back().slots.resize(pool.policy.workers);
     }
@@ -143,10 +143,12 @@ void Checker::on(const core::Transition& record) {
     if (record.to == State::backoff) waits_[wait] = delay_over_;
     if (record.from == State::backoff) {
         demand(waits_.contains(wait), "records", "left a back-off that it was not in", seat);
-        // Nobody waits any more where a successor took over, or where the slot failed for good.
+        // Nobody waits any more where the successor's machine takes over in the same turn, or
+        // where the slot failed for good.
         const core::Worker& current = pool.slots()[number(seat.slot)].current;
         const bool superseded = current.state() == State::failed ||
-                                (has_process(current.state()) && current.started_at() < now_);
+                                (pools_[number(seat.pool)].slots[number(seat.slot)].several &&
+                                 dead_.contains(record.about.incarnation));
         demand(stopping_ || superseded || now_ >= waits_[wait], "back-off",
                "left before its delay was over", seat);
         waits_.erase(wait);
@@ -162,8 +164,9 @@ void Checker::on(const core::Transition& record) {
            "no process any more, without a death", seat);
     // A stop comes before the exits of its turn, so that those do not count as crashes.
     const bool dead = dead_.contains(record.about.incarnation);
-    demand(!has_process(record.to) || !dead || (stopping_ && record.reason == Reason::stop),
-           "dead incarnation", "a dead process changes its state", seat);
+    const bool stopped = stop_asked_ || (stopping_ && record.reason == Reason::stop);
+    demand(!has_process(record.to) || !dead || stopped, "dead incarnation",
+           "a dead process changes its state", seat);
     check_edge(record, track);
     track.state = record.to;
     track.since = now_;

@@ -24,6 +24,7 @@ struct Violation : std::runtime_error {
 
 class Checker {
 public:
+    /// `config` has to outlive it.
     explicit Checker(const core::Config& config);
 
     /// To be called before and after each turn.
@@ -131,12 +132,12 @@ private:
     }
 
     const core::PoolPolicy& policy(core::Seat seat) const {
-        return config_.pools[number(seat.pool)].policy;
+        return config_->pools[number(seat.pool)].policy;
     }
     Track* find(core::Incarnation who);
     Track& must_find(core::Incarnation who, const char* checker, core::Seat seat);
 
-    core::Config config_;
+    const core::Config* config_;
     std::map<core::Incarnation, Track> tracks_;
     std::map<std::pair<core::Seat, core::Incarnation>, core::Time> waits_;
     std::vector<PoolTrack> pools_;

@@ -1,0 +1,122 @@
+// Looks into the core's private state, to tell whether two states have the same future.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/supervisor.hpp"
+
+namespace reeve::core {
+
+/// Writes every field that decides over the future, with times relative to now. The structured
+/// bindings name all fields: a new one does not compile until somebody decided whether it counts.
+struct Inspector {
+    static constexpr std::uint32_t failures_told_apart = 3;
+    static constexpr std::uint64_t requests_told_apart = 3;
+
+    template <typename Sink>
+    static void state_of(const Supervisor& supervisor, Time now, Sink& sink) {
+        const auto& [pools, stop_delay, queue_grace, homes, last_incarnation, stale_events, phase,
+                     mode, phase_deadline, stop_began, exit_code, killed, last_turn,
+                     next_deadline] = supervisor;
+        sink.put(homes.size());
+        sink.put(phase);
+        sink.put(mode);
+        sink.put(exit_code);
+        if (phase == StopPhase::delaying || phase == StopPhase::emptying) {
+            time(phase_deadline, now, sink);
+        }
+        time(next_deadline, now, sink);
+        for (const Pool& pool : pools) state_of(pool, now, sink);
+    }
+
+    static bool executed(const Worker& worker) { return worker.executed_; }
+    static bool was_ready(const Worker& worker) { return worker.was_ready_; }
+
+private:
+    template <typename Sink>
+    static void state_of(const Pool& pool, Time now, Sink& sink) {
+        const auto& [policy, pool_name, index, seed, generation, slots, due, touched, is_touched,
+                     began, frozen, ever_ready, available, complete, degraded, gave_up, waiting,
+                     enforcement] = pool;
+        for (const bool flag : {frozen, ever_ready, available, complete, degraded, gave_up, waiting,
+                                enforcement, touched.empty()}) {
+            sink.put(flag);
+        }
+        for (const Slot& slot : slots) {
+            const auto& [current, successor, roll_reason, leaving, no_roll_before] = slot;
+            state_of(current, policy, now, sink);
+            sink.put(successor.has_value());
+            if (successor) {
+                sink.put(roll_reason);
+                state_of(*successor, policy, now, sink);
+            }
+            sink.put(leaving.size());
+            for (const Worker& worker : leaving) state_of(worker, policy, now, sink);
+            time(no_roll_before, now, sink);
+        }
+    }
+
+    template <typename Sink>
+    static void state_of(const Worker& worker, const PoolPolicy& policy, Time now, Sink& sink) {
+        const auto& [state, wanted, deadline, reason, failures, incarnation, generation,
+                     start_reason, started_at, ready_at, entered_at, was_ready, executed, greeted,
+                     drains, told_to_drain, has_beaten, dumping, abort_examined, crowded,
+                     was_stable, flooding, last_signal, stop_mode, beats, examined_until, examined,
+                     silent_since, silence_forgiven, next_probe, next_sample, quota_requests,
+                     quota_memory, quota_lifetime, resident, due_since, due_reason, garbage,
+                     packets_since, packets] = worker;
+        // The others show in records only; packets, which make a flood, are left to a unit test.
+        sink.put(state);
+        sink.put(reason);
+        sink.put(std::min(failures, failures_told_apart));
+        time(deadline, now, sink);
+        if (!has_process(state)) return;
+        for (const bool flag : {wanted, was_ready, executed, dumping, abort_examined, was_stable}) {
+            sink.put(flag);
+        }
+        sink.put(stop_mode);
+        if (was_ready && !was_stable) time(ready_at, now, sink);
+        // Who is on its way out is not watched any more.
+        if (state != State::starting && state != State::serving) return;
+        for (const bool flag : {greeted, drains, has_beaten, flooding, due_since.has_value()}) {
+            sink.put(flag);
+        }
+        time(next_probe, now, sink);
+        time(next_sample, now, sink);
+        time(quota_lifetime, now, sink);
+        sink.put(std::min(beats.totals().requests, requests_told_apart));
+        sink.put(beats.streams().size());
+        if (state == State::starting) return time(started_at, now, sink);
+        const bool watched =
+            policy.timeout > Duration::zero() && !flooding && policy.liveness != Liveness::none;
+        if (!watched) return;
+        time(examined_until, now, sink);
+        sink.put(examined.process);
+        if (policy.liveness == Liveness::required && beats.empty()) {
+            time(silent_since, now, sink);
+            sink.put(silence_forgiven);
+        }
+        for (const BeatStream& stream : beats.streams()) {
+            sink.put(stream.process.process);
+            sink.put(stream.forgiven);
+            sink.put(stream.looked_at);
+            time(stream.last_sign, now, sink);
+        }
+    }
+
+    /// Relative, in milliseconds upwards; what is long past is all the same.
+    template <typename Sink>
+    static void time(Time at, Time now, Sink& sink) {
+        constexpr std::int64_t long_ago = -3000;
+        const auto distance = std::chrono::ceil<std::chrono::milliseconds>(at - now).count();
+        sink.put(std::max(static_cast<std::int64_t>(distance), long_ago));
+    }
+    template <typename Sink>
+    static void time(const std::optional<Time>& at, Time now, Sink& sink) {
+        sink.put(at.has_value());
+        if (at) time(*at, now, sink);
+    }
+};
+
+}  // namespace reeve::core
