@@ -72,7 +72,8 @@ public:
     }
 
     int run() {
-        turn();
+        // The first turn is a pass like any other: what fails in it must be seen by a second one.
+        loop_.wake();
         while (!exit_code_) pass();
         fleet_.kill_hooks();
         sockets_.close();
