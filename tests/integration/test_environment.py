@@ -12,9 +12,10 @@ GAVE_UP, CONFIG = 3, 78
 CPU_CONTROLLER = '/sys/fs/cgroup/cpu'
 
 
-def _state(t, *options, **more):
+def _state(t, *options, words=(), **more):
     """(reeve, what its one worker found)."""
-    command = t.misbehave('print-state', t.path('state'), '--serve', '--marker', t.path('marks'))
+    command = t.misbehave('print-state', t.path('state'), '--serve', '--marker', t.path('marks'),
+                          *words)
     reeve = t.web(*options, workers=1, command=command, **more)
     reeve.worker()
     return reeve, t.wait_json('state')
@@ -72,7 +73,8 @@ def test_an_orphan_of_another_user_gets_its_stop_signal(t):
     for ever, with the port."""
     t.skip_unless_root()
     os.chmod(t.dir, 0o777)
-    reeve, state = _state(t, '--user', 'nobody', '--stop-signal', 'QUIT')
+    # It stays when its channel ends, so that the signal alone can end it.
+    reeve, state = _state(t, '--user', 'nobody', '--stop-signal', 'QUIT', words=('--stay',))
     equal(state['uid'], [pwd.getpwnam('nobody').pw_uid] * 2, 'uid')
     worker = t.handle(state['pid'])
     reeve.kill()
