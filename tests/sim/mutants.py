@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Plants faults in copies of the core and demands that the simulation catches each of them.
+
+Usage: mutants.py --core DIR --sim DIR --golden FILE --compiler CXX [--jobs N] [--seeds N] [NAME]...
+A fault is one exact replacement of text; where the text is not there exactly once, the mutant is out of date and the
+run fails. The untouched core must pass by the same commands.
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FLAGS = ['-std=c++20', '-O1', '-g0']
+
+# name, file, text that is there exactly once, what replaces it
+MUTANTS = [
+    ('a waiting state without a deadline', 'worker.cpp',
+     'enter(context, State::draining, reason, context.now + grace);',
+     'enter(context, State::draining, reason, Time::max());'),
+    ('a spawn while stopping', 'pool.cpp',
+     '    frozen_ = true;\n    for (std::size_t i = 0; i < slots_.size(); ++i) {\n'
+     '        const Context here = context(slot_index(i), now, out);\n'
+     '        for_each_worker(slots_[i], [&](Worker& worker) { worker.disown(here); });',
+     '    for (std::size_t i = 0; i < slots_.size(); ++i) {\n'
+     '        const Context here = context(slot_index(i), now, out);\n'
+     '        for_each_worker(slots_[i], [&](Worker& worker) { worker.disown(here); });'),
+    ('KILL before the grace is over', 'worker.cpp',
+     'const Duration grace = context.policy.graceful_timeout;',
+     'const Duration grace = context.policy.graceful_timeout / 2;'),
+    ('the old worker drained before its successor is ready', 'pool.cpp',
+     'if (!slot.successor || slot.successor->state() != State::serving) return;',
+     'if (!slot.successor || !has_process(slot.successor->state())) return;'),
+    ('a back-off that never resets', 'worker.cpp',
+     '    was_stable_ = true;\n    failures_ = 0;',
+     '    was_stable_ = true;'),
+    ('a stale beat that revives a dead incarnation', 'pool.cpp',
+     'if (worker.incarnation() == incarnation && has_process(worker.state())) found = &worker;',
+     'if (has_process(worker.state())) found = &worker;'),
+    ('an absence of reeve held against the workers', 'supervisor.cpp',
+     'for (Pool& pool : pools_) pool.forgive(late, now);',
+     'for (Pool& pool : pools_) (void)pool;'),
+    ('start_concurrency ignored', 'pool.cpp',
+     'return policy_.start_concurrency == 0 || starting() < policy_.start_concurrency;',
+     'return true;'),
+    ('more successors than max_surge', 'pool.cpp',
+     'if (surge_used() < policy_.max_surge) {',
+     'if (surge_used() < policy_.max_surge + 1) {'),
+    ('a grace that is over and no KILL', 'worker.cpp',
+     'if (context.now >= *deadline_) begin_kill(context, reason_);',
+     'if (context.now >= *deadline_) deadline_ = context.now + context.policy.graceful_timeout;'),
+    ('the successor not awaited for ready_for', 'pool.cpp',
+     'if (now - slot.successor->ready_at() < policy_.ready_for) return;',
+     ''),
+    ('a back-off that grows without a cap', 'restart_policy.cpp',
+     'delay = std::min(delay, policy.backoff_max);',
+     'delay = delay * 2;'),
+    ('a silent worker that is never found', 'worker_watch.cpp',
+     'if (context.now - stream.last_sign >= context.policy.timeout) {',
+     'if (context.now - stream.last_sign >= context.policy.timeout * 1000) {'),
+    ('a stop that relaxes', 'supervisor.cpp',
+     'mode = std::max(mode, next);',
+     'mode = std::min(mode, next);'),
+]
+
+
+def compile_object(compiler, source, target, includes):
+    command = [*compiler, *FLAGS, *[f'-I{path}' for path in includes], '-c', str(source), '-o', str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f'{source.name} does not compile:\n{done.stderr[-3000:]}')
+    return target
+
+
+class Bench:
+    """The objects of the untouched core and of the simulation; a mutant replaces one of them."""
+
+    def __init__(self, options, folder):
+        self.options = options
+        self.compiler = shlex.split(options.compiler)
+        self.folder = folder
+        self.core = {}
+        self.sim = {}
+
+    def build(self, pool):
+        waiting = []
+        includes = [self.options.core.parent, self.options.sim.parent]
+        for kind, root in (('core', self.options.core), ('sim', self.options.sim)):
+            for source in sorted(root.glob('*.cpp')):
+                target = self.folder / f'{kind}-{source.stem}.o'
+                getattr(self, kind)[source.name] = target
+                waiting.append(pool.submit(compile_object, self.compiler, source, target, includes))
+        for one in waiting:
+            one.result()
+
+    def link(self, name, objects):
+        program = self.folder / name
+        subprocess.run([*self.compiler, *map(str, objects), '-o', str(program)], check=True)
+        return program
+
+    def programs(self, name, core):
+        mains = {'explore.cpp', 'fleet.cpp'}
+        shared = [*core.values(), *[o for source, o in self.sim.items() if source not in mains]]
+        return {stem: self.link(f'{name}-{stem}', [*shared, self.sim[f'{stem}.cpp']])
+                for stem in ('fleet', 'explore')}
+
+    def verdict(self, programs):
+        """What caught it, or None where all passed."""
+        runs = [('fleet', ['--seeds', str(self.options.seeds)]),
+                ('explore', [str(self.options.golden), str(self.options.core / 'worker.hpp')])]
+        for stem, arguments in runs:
+            try:
+                done = subprocess.run([programs[stem], *arguments], capture_output=True, text=True,
+                                      errors='replace', timeout=240, check=False)
+            except subprocess.TimeoutExpired:
+                return f'{stem}: does not end'
+            if done.returncode != 0:
+                lines = (done.stdout + done.stderr).strip().splitlines() or [f'ended by {done.returncode}']
+                told = next((line for line in lines if line.startswith('seed ')), lines[0])
+                return f'{stem}: {told[:150]}'
+        return None
+
+    def judge(self, index, mutant):
+        name, file, before, after = mutant
+        text = (self.options.core / file).read_text()
+        if text.count(before) != 1:
+            return name, None, f'{file} has its text {text.count(before)} times instead of once'
+        folder = self.folder / f'mutant-{index}'
+        shutil.copytree(self.options.core, folder / 'core')
+        changed = folder / 'core' / file
+        changed.write_text(text.replace(before, after))
+        target = compile_object(self.compiler, changed, folder / 'changed.o', [folder])
+        caught = self.verdict(self.programs(f'mutant-{index}-of', {**self.core, file: target}))
+        return name, caught, None if caught else 'nothing caught it'
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--core', type=pathlib.Path, required=True)
+    parser.add_argument('--sim', type=pathlib.Path, required=True)
+    parser.add_argument('--golden', type=pathlib.Path, required=True)
+    parser.add_argument('--compiler', required=True)
+    parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--seeds', type=int, default=400)
+    parser.add_argument('names', nargs='*', help='only mutants whose name has one of these in it')
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    chosen = [m for m in MUTANTS
+              if not options.names or any(re.search(n, m[0]) for n in options.names)]
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix='reeve-mutants-') as folder, \
+            concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        bench = Bench(options, pathlib.Path(folder))
+        bench.build(pool)
+        complaint = bench.verdict(bench.programs('untouched', bench.core))
+        verdict = f'FAILED  the untouched core: {complaint}' if complaint else 'passes  the untouched core'
+        print(verdict, flush=True)
+        failed += complaint is not None
+        for name, caught, problem in pool.map(lambda m: bench.judge(*m), enumerate(chosen)):
+            print(f'{"FAILED" if problem else "caught"}  {name}: {problem or caught}', flush=True)
+            failed += problem is not None
+    print(f'{len(chosen) + 1 - failed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
