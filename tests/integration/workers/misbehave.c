@@ -332,6 +332,13 @@ static void parse(int argc, char** argv) {
     }
 }
 
+/* Its ways to leave free nothing, and a leak checker would put an exit code of its own in place of
+ * the one that the test asked for. The name is the sanitizer's.
+ * NOLINTBEGIN(bugprone-reserved-identifier) */
+const char* __asan_default_options(void);
+const char* __asan_default_options(void) { return "detect_leaks=0"; }
+/* NOLINTEND(bugprone-reserved-identifier) */
+
 int main(int argc, char** argv) {
     parse(argc, argv);
     alarm(LIFE_SECONDS);
