@@ -230,7 +230,11 @@ static enum reeve_worker_result wait_for_welcome(struct reeve_worker* worker, in
             if ((size_t)got == sizeof header && header.type == REEVE_DRAIN) {
                 return REEVE_WORKER_TIMEOUT;
             }
-            reeve_worker_control(worker, NULL);
+            /* One message and no more: a Drain may stand right behind Welcome. */
+            struct incoming message;
+            if (receive_message(worker, &message) == RECEIVED_MESSAGE) {
+                on_message(worker, &message, NULL);
+            }
             continue;
         }
         uint64_t now = reeve_monotonic_ns();

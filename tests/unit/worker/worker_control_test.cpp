@@ -132,6 +132,17 @@ TEST_CASE("a worker learns how long it may drain") {
     CHECK(reeve_worker_control(worker, &within_ms) == REEVE_WORKER_NOTHING);
 }
 
+TEST_CASE("a stop that comes right behind the sockets would be lost, and end in SIGKILL") {
+    Supervisor supervisor;
+    auto* worker = supervisor.open();
+    supervisor.send_welcome({}, "", 0);
+    supervisor.send_drain(2500);
+    CHECK(reeve_worker_receive(worker, 1000) == REEVE_WORKER_OK);
+    std::uint32_t within_ms = 0;
+    CHECK(reeve_worker_control(worker, &within_ms) == REEVE_WORKER_DRAIN);
+    CHECK(within_ms == 2500);
+}
+
 TEST_CASE("a stop while the worker boots is not lost in the wait for sockets") {
     Supervisor supervisor;
     auto* worker = supervisor.open();
