@@ -88,7 +88,7 @@ BeatAccount::Outcome BeatAccount::add(const BeatFrame& frame, Time now) {
     if (stream->oldest) stream->oldest = std::clamp(*stream->oldest, Time{}, std::max(now, Time{}));
     stream->sequence = frame.sequence;
     stream->forgiven = false;
-    stream->looked_at = false;
+    stream->looks = 0;
     if (frame.phase == Phase::stopping) drop(frame.process);
     return Outcome::counted;
 }

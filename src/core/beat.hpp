@@ -55,7 +55,7 @@ struct BeatStream {
     Counters counters;
     std::uint64_t sequence = 0;
     bool forgiven = false;   ///< the lateness of reeve was credited once since the last beat
-    bool looked_at = false;  ///< examined since the last beat, for being two beats late
+    std::uint8_t looks = 0;  ///< how often it was examined since its last beat, for being late
 };
 
 /// Sums over the processes of one worker; hostile counters reset, they never make a sum go down.

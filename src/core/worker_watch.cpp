@@ -14,9 +14,10 @@ void sooner(std::optional<Time>& first, std::optional<Time> other) {
 /// Starts of requests that are closer than this are one start, measured twice.
 constexpr Duration same_request_within = std::chrono::milliseconds{10};
 
-/// When a process is looked at for the first time: two and a half intervals after its last beat.
+/// When a late process is looked at next: two and a half intervals after its last beat, then each
+/// time after twice as long, for it may begin to dump core at any time.
 Time suspicion(const PoolPolicy& policy, const BeatStream& stream) {
-    return stream.last_sign + policy.beat_interval * 5 / 2;
+    return stream.last_sign + policy.beat_interval * 5 / 2 * (std::int64_t{1} << stream.looks);
 }
 
 }  // namespace
@@ -31,7 +32,7 @@ std::optional<Time> Worker::silence_deadline(const PoolPolicy& policy) const {
     std::optional<Time> first;
     for (const BeatStream& stream : beats_.streams()) {
         const Time last = stream.last_sign + policy.timeout;
-        sooner(first, stream.looked_at ? last : std::min(last, suspicion(policy, stream)));
+        sooner(first, std::min(last, suspicion(policy, stream)));
     }
     if (policy.liveness == Liveness::required && beats_.empty())
         sooner(first, silent_since_ + policy.timeout);
@@ -99,8 +100,9 @@ void Worker::check_stream(const Context& context, BeatStream& stream) {
         examined_ = stream.process;
         examined_until_ = context.now + examine_timeout;
         examine(context, stream.process);
-    } else if (!stream.looked_at && context.now >= suspicion(context.policy, stream)) {
-        stream.looked_at = true;
+    } else if (context.now >= suspicion(context.policy, stream)) {
+        // Late as reeve itself may be, one look does for all that were due.
+        while (context.now >= suspicion(context.policy, stream)) ++stream.looks;
         examine(context, stream.process);
     }
 }

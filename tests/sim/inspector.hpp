@@ -100,7 +100,7 @@ private:
         for (const BeatStream& stream : beats.streams()) {
             sink.put(stream.process.process);
             sink.put(stream.forgiven);
-            sink.put(stream.looked_at);
+            sink.put(stream.looks);
             time(stream.last_sign, now, sink);
         }
     }
