@@ -307,8 +307,9 @@ void reeve_worker_ready(struct reeve_worker* worker) {
         return;
     }
     reeve_greet(worker);
-    reeve_control_send(worker, REEVE_READY);
+    /* The beat first: who is ready has beaten, so that its silence is noticed from then on. */
     enter(worker, REEVE_STATE_SERVING);
+    reeve_control_send(worker, REEVE_READY);
 }
 
 void reeve_worker_draining(struct reeve_worker* worker) {
