@@ -69,8 +69,9 @@ LogLine rotation_due(const Names& names, const core::RotationDue& r) {
 
 LogLine render_pool(const core::RollWait& r, const Names& names) {
     LogLine line = about_pool(names, r.pool, LogLevel::warning);
-    line.message = text("replacements wait: ", r.draining,
-                        " old workers are still leaving, max_draining ", r.limit);
+    line.message =
+        text("replacements wait: ", r.draining, " old workers are still leaving; max_draining ",
+             r.limit, " counts those that will follow them too");
     add(line, "draining", r.draining);
     add(line, "limit", r.limit);
     return line;
