@@ -72,12 +72,12 @@ public:
     void drop(const ProcessKey& process);
     void drop_all();
 
-    const Counters& totals() const noexcept { return totals_; }
-    std::uint32_t in_flight() const noexcept;
-    std::optional<Time> oldest() const noexcept;
-    bool empty() const noexcept { return streams_.empty(); }
+    [[nodiscard]] const Counters& totals() const noexcept { return totals_; }
+    [[nodiscard]] std::uint32_t in_flight() const noexcept;
+    [[nodiscard]] std::optional<Time> oldest() const noexcept;
+    [[nodiscard]] bool empty() const noexcept { return streams_.empty(); }
     std::vector<BeatStream>& streams() noexcept { return streams_; }
-    const std::vector<BeatStream>& streams() const noexcept { return streams_; }
+    [[nodiscard]] const std::vector<BeatStream>& streams() const noexcept { return streams_; }
     BeatStream* find(const ProcessKey& process) noexcept;
 
 private:

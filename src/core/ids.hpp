@@ -28,6 +28,7 @@ constexpr auto number(Id id) noexcept {
 struct Seat {
     PoolIndex pool{};
     SlotIndex slot{};
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 inside for a pointer
     friend constexpr auto operator<=>(const Seat&, const Seat&) = default;
 };
 

@@ -55,22 +55,22 @@ public:
     /// asked last.
     std::optional<Time> next_deadline();
 
-    const PoolPolicy& policy() const noexcept { return policy_; }
-    const std::vector<Slot>& slots() const noexcept { return slots_; }
-    Generation generation() const noexcept { return generation_; }
-    std::uint32_t wanted() const noexcept { return policy_.workers; }
-    std::uint32_t ready() const noexcept;
-    std::uint32_t processes() const noexcept;
-    bool degraded() const noexcept { return degraded_; }
-    bool ever_ready() const noexcept { return ever_ready_; }
+    [[nodiscard]] const PoolPolicy& policy() const noexcept { return policy_; }
+    [[nodiscard]] const std::vector<Slot>& slots() const noexcept { return slots_; }
+    [[nodiscard]] Generation generation() const noexcept { return generation_; }
+    [[nodiscard]] std::uint32_t wanted() const noexcept { return policy_.workers; }
+    [[nodiscard]] std::uint32_t ready() const noexcept;
+    [[nodiscard]] std::uint32_t processes() const noexcept;
+    [[nodiscard]] bool degraded() const noexcept { return degraded_; }
+    [[nodiscard]] bool ever_ready() const noexcept { return ever_ready_; }
     /// min_ready workers have been ready at the same time at least once.
-    bool has_been_available() const noexcept { return available_said_; }
+    [[nodiscard]] bool has_been_available() const noexcept { return available_said_; }
     /// Its boots failed too often before it was ever ready.
-    bool gave_up() const noexcept { return gave_up_; }
+    [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
     /// No worker is ready and every slot fails again and again.
-    bool is_down() const noexcept;
+    [[nodiscard]] bool is_down() const noexcept;
     /// The longest any present process may take to leave.
-    Duration longest_leave() const noexcept;
+    [[nodiscard]] Duration longest_leave() const noexcept;
 
 private:
     friend struct Inspector;  ///< the explorer compares whole states
@@ -82,17 +82,17 @@ private:
     bool begin_roll(SlotIndex index, Time now, Registry& registry, Output& out);
     void judge(Time now, Output& out);
     void say_not_enforced(Time now, Output& out);
-    std::optional<Time> enforcement_check() const;
+    [[nodiscard]] std::optional<Time> enforcement_check() const;
     void touch(SlotIndex slot);
     void touch_all();
-    std::optional<Time> deadline_of(const Slot& slot) const;
-    std::uint32_t starting() const noexcept;
-    std::uint32_t surge_used() const noexcept;
-    std::uint32_t draining() const noexcept;
-    std::uint32_t failing() const noexcept;
-    std::uint32_t max_draining() const noexcept;
-    bool may_start() const noexcept;
-    bool has_room_beside() const noexcept;
+    [[nodiscard]] std::optional<Time> deadline_of(const Slot& slot) const;
+    [[nodiscard]] std::uint32_t starting() const noexcept;
+    [[nodiscard]] std::uint32_t surge_used() const noexcept;
+    [[nodiscard]] std::uint32_t draining() const noexcept;
+    [[nodiscard]] std::uint32_t failing() const noexcept;
+    [[nodiscard]] std::uint32_t max_draining() const noexcept;
+    [[nodiscard]] bool may_start() const noexcept;
+    [[nodiscard]] bool has_room_beside() const noexcept;
 
     PoolPolicy policy_;
     std::string name_;

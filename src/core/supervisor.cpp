@@ -102,6 +102,7 @@ Supervisor::Supervisor(const Config& config, std::uint64_t seed)
 Output Supervisor::turn(std::vector<Event> events, Time now) {
     Output out;
     const Duration late = absence(now);
+    const Duration unseen = std::min(quiet(), late);
     last_turn_ = now;
     std::stable_sort(events.begin(), events.end(),
                      [](const Event& a, const Event& b) { return rank(a) < rank(b); });
@@ -113,7 +114,7 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
         }
     }
     bool forgiven = late <= lateness_tolerated;
-    if (!forgiven) note_absence(late, out);
+    if (!forgiven) note_absence(late, unseen, out);
     for (const Event& event : events) {
         // Signs of life that waited count first; what is left after them is held against reeve, not
         // the workers.
@@ -149,6 +150,12 @@ Duration Supervisor::absence(Time now) const {
     return std::max(now - since, Duration::zero());
 }
 
+/// How long before anything was due an absence may have begun without being noticed.
+Duration Supervisor::quiet() const {
+    if (!next_deadline_ || !last_turn_) return Duration::zero();
+    return std::max(*next_deadline_ - *last_turn_, Duration::zero());
+}
+
 void Supervisor::count_kills(const Output& out) {
     const auto kills = std::count_if(out.records.begin(), out.records.end(), [](const Record& r) {
         return std::holds_alternative<Kill>(r);
@@ -156,9 +163,9 @@ void Supervisor::count_kills(const Output& out) {
     killed_ += static_cast<std::uint32_t>(kills);
 }
 
-void Supervisor::note_absence(Duration late, Output& out) {
+void Supervisor::note_absence(Duration late, Duration unseen, Output& out) {
     out.records.push_back(Lateness{late});
-    for (Pool& pool : pools_) pool.extend(late);
+    for (Pool& pool : pools_) pool.extend(late + unseen);
 }
 
 void Supervisor::forgive_lateness(Duration late, Time now) {

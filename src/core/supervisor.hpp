@@ -39,9 +39,10 @@ private:
     struct Apply;
 
     Duration absence(Time now) const;
+    Duration quiet() const;
     std::optional<Time> find_deadline();
     void count_kills(const Output& out);
-    void note_absence(Duration late, Output& out);
+    void note_absence(Duration late, Duration unseen, Output& out);
     void forgive_lateness(Duration late, Time now);
     void stop(StopMode mode, Time now, Output& out);
     void continue_stop(Time now, Output& out);

@@ -108,30 +108,30 @@ public:
     void forgive(Duration late, Time now);
 
     /// When on_time has something to do; nothing while it waits for no time.
-    std::optional<Time> deadline(const PoolPolicy& policy) const;
+    [[nodiscard]] std::optional<Time> deadline(const PoolPolicy& policy) const;
 
-    State state() const noexcept { return state_; }
-    Incarnation incarnation() const noexcept { return incarnation_; }
-    Generation generation() const noexcept { return generation_; }
-    Reason reason() const noexcept { return reason_; }
-    Time ready_at() const noexcept { return ready_at_; }
-    Time started_at() const noexcept { return started_at_; }
+    [[nodiscard]] State state() const noexcept { return state_; }
+    [[nodiscard]] Incarnation incarnation() const noexcept { return incarnation_; }
+    [[nodiscard]] Generation generation() const noexcept { return generation_; }
+    [[nodiscard]] Reason reason() const noexcept { return reason_; }
+    [[nodiscard]] Time ready_at() const noexcept { return ready_at_; }
+    [[nodiscard]] Time started_at() const noexcept { return started_at_; }
     /// Deaths in a row before the worker was stable.
-    std::uint32_t failures() const noexcept { return failures_; }
-    bool dumping() const noexcept { return dumping_; }
-    bool told_to_stop() const noexcept { return last_signal_ != 0 || told_to_drain_; }
+    [[nodiscard]] std::uint32_t failures() const noexcept { return failures_; }
+    [[nodiscard]] bool dumping() const noexcept { return dumping_; }
+    [[nodiscard]] bool told_to_stop() const noexcept { return last_signal_ != 0 || told_to_drain_; }
     /// Set once the worker is over a quota or otherwise to be replaced; the time says who was
     /// first.
-    std::optional<Time> due_since() const noexcept { return due_since_; }
-    Reason due_reason() const noexcept { return due_reason_; }
+    [[nodiscard]] std::optional<Time> due_since() const noexcept { return due_since_; }
+    [[nodiscard]] Reason due_reason() const noexcept { return due_reason_; }
     void mark_due(const Context& context, Reason reason, std::uint64_t value, std::uint64_t limit);
-    const BeatAccount& beats() const noexcept { return beats_; }
-    bool has_beaten() const noexcept { return has_beaten_; }
-    std::uint64_t resident_bytes() const noexcept { return resident_bytes_; }
+    [[nodiscard]] const BeatAccount& beats() const noexcept { return beats_; }
+    [[nodiscard]] bool has_beaten() const noexcept { return has_beaten_; }
+    [[nodiscard]] std::uint64_t resident_bytes() const noexcept { return resident_bytes_; }
     /// Forgets earlier failures: the worker has been stable.
     void check_stable(const Context& context);
     /// It is failing while its process lives: hung, aborting, dumping, or being killed for that.
-    bool is_failing() const noexcept;
+    [[nodiscard]] bool is_failing() const noexcept;
 
 private:
     friend struct Inspector;  ///< the explorer compares whole states
@@ -153,12 +153,14 @@ private:
     void on_starting_time(const Context& context);
     void on_serving_time(const Context& context);
     void on_aborting_time(const Context& context);
-    bool silence_counts(const PoolPolicy& policy) const noexcept;
-    std::optional<Time> silence_deadline(const PoolPolicy& policy) const;
-    std::optional<Time> serving_deadline(const PoolPolicy& policy) const;
-    bool owes_ready(const PoolPolicy& policy) const noexcept;
-    bool counts_as_failure() const noexcept;
-    About about(const Context& context) const noexcept { return {context.seat, incarnation_}; }
+    [[nodiscard]] bool silence_counts(const PoolPolicy& policy) const noexcept;
+    [[nodiscard]] std::optional<Time> silence_deadline(const PoolPolicy& policy) const;
+    [[nodiscard]] std::optional<Time> serving_deadline(const PoolPolicy& policy) const;
+    [[nodiscard]] bool owes_ready(const PoolPolicy& policy) const noexcept;
+    [[nodiscard]] bool counts_as_failure() const noexcept;
+    [[nodiscard]] About about(const Context& context) const noexcept {
+        return {context.seat, incarnation_};
+    }
 
     State state_ = State::down;
     bool wanted_ = true;
