@@ -79,9 +79,13 @@ void Checker::before(const std::vector<core::Event>& events, core::Time now,
     deaths_here_.clear();
     stable_deaths_.clear();
     backoffs_.clear();
+    boot_failures_.clear();
     const auto due = supervisor.next_deadline();
-    late_ = Duration::zero();
-    if (due) late_ = now - (last_turn_ ? std::max(*due, *last_turn_) : *due);
+    late_ = unseen_ = Duration::zero();
+    if (due && last_turn_) {
+        late_ = now - std::max(*due, *last_turn_);
+        unseen_ = std::clamp(*due - *last_turn_, Duration::zero(), std::max(late_, {}));
+    }
     last_turn_ = now;
     for (const core::Event& event : events) see(event);
     if (late_ <= core::lateness_tolerated) return;
@@ -245,7 +249,18 @@ void Checker::on(const core::WorkerReady& record) {
     must_find(record.about.incarnation, "dead incarnation", seat);
     demand(!dead_.contains(record.about.incarnation), "annulled ready",
            "ready in the turn of its death", seat);
-    pools_[number(seat.pool)].slots[number(seat.slot)].in_a_row.clear();
+    forget_row(seat);
+}
+
+void Checker::on(const core::SlotFailed& record) {
+    forget_row(record.about.seat);
+    boot_failures_.erase(record.about.seat);
+}
+
+void Checker::forget_row(core::Seat seat) {
+    SlotTrack& slot = pools_[number(seat.pool)].slots[number(seat.slot)];
+    slot.in_a_row.clear();
+    slot.waits_in_a_row = 0;
 }
 
 void Checker::died(core::Incarnation who, bool ready, bool asked, Duration served) {
@@ -261,6 +276,7 @@ void Checker::died(core::Incarnation who, bool ready, bool asked, Duration serve
     }
     if (ready || asked) return;
     slot.in_a_row.push_back(now_);
+    boot_failures_.insert(seat);
     const std::size_t deaths = slot.in_a_row.size();
     if (deaths <= 8) return;
     // Two machines at most fail side by side, and only the first restart of each is free.
@@ -288,6 +304,7 @@ void Checker::on(const core::SpawnFailure& record) {
 void Checker::on(const core::Backoff& record) {
     const core::PoolPolicy& policy = this->policy(record.seat);
     ++backoffs_[record.seat];
+    ++pools_[number(record.seat.pool)].slots[number(record.seat.slot)].waits_in_a_row;
     demand(record.failures >= 2, "back-off", "the first restart has to wait", record.seat);
     Duration full = policy.backoff_min;
     for (std::uint32_t i = 2; i < record.failures && full < policy.backoff_max; ++i) full *= 2;
@@ -402,7 +419,7 @@ void Checker::on(const core::PoolGaveUp& record) {
 void Checker::on(const core::Lateness& record) {
     demand(record.late == late_ && late_ > core::lateness_tolerated, "lateness",
            "a lateness that was none", {});
-    forgiven_ += record.late;
+    forgiven_ += record.late + unseen_;
 }
 
 void Checker::on(const core::StopStart& record) {

@@ -60,7 +60,8 @@ private:
     };
 
     struct SlotTrack {
-        std::uint32_t failures = 0;  ///< deaths since something in the slot was stable
+        std::size_t waits_in_a_row = 0;  ///< back-offs among in_a_row
+        std::uint32_t failures = 0;      ///< deaths since something in the slot was stable
         bool several = false;  ///< more than one machine has been in it: who failed is unclear
         std::vector<core::Time> in_a_row;  ///< deaths before Ready, with no Ready between them
     };
@@ -89,6 +90,7 @@ private:
     void on(const core::WorkerDied& record);
     void on(const core::SpawnFailure& record);
     void on(const core::Backoff& record);
+    void on(const core::SlotFailed& record);
     void on(const core::Hang& record);
     void on(const core::RequestTimeout& record);
     void on(const core::CoreDump& record);
@@ -120,6 +122,7 @@ private:
     void check_kill(core::Incarnation who, const Track& track, core::State from);
     core::Duration patience(const core::Transition& record) const;
     void died(core::Incarnation who, bool ready, bool asked, core::Duration served);
+    void forget_row(core::Seat seat);
     void check_failures();
     void check_pools();
     void check_slot(const core::Pool& pool, const core::Slot& slot, core::Seat seat);
@@ -158,6 +161,7 @@ private:
     // Of the turn under way.
     core::Time now_{};
     core::Duration late_{};
+    core::Duration unseen_{};  ///< how much earlier the absence may have begun
     core::Time delay_over_{};  ///< of the back-off that was recorded last
     bool stopping_before_ = false;
     bool ticked_ = false;
@@ -174,6 +178,7 @@ private:
     std::map<core::Seat, int> deaths_here_;
     std::map<core::Seat, int> stable_deaths_;
     std::map<core::Seat, int> backoffs_;
+    std::set<core::Seat> boot_failures_;
 };
 
 }  // namespace reeve::sim

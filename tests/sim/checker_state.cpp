@@ -40,6 +40,18 @@ std::uint32_t max_draining(const core::PoolPolicy& policy) {
 
 /// A worker that was stable has not failed: its successor does not wait.
 void Checker::check_failures() {
+    for (const auto& [seat, deaths] : deaths_here_) {
+        const SlotTrack& slot = pools_[number(seat.pool)].slots[number(seat.slot)];
+        // Two machines at most fail side by side, and only the first restart of each is free.
+        demand(stopping_ || slot.waits_in_a_row + 2 >= slot.in_a_row.size(), "fork storm",
+               "failing workers do not wait", seat);
+    }
+    for (const core::Seat seat : boot_failures_) {
+        const core::Slot& slot = supervisor_->pools()[number(seat.pool)].slots()[number(seat.slot)];
+        const bool counted =
+            slot.current.failures() > 0 || (slot.successor && slot.successor->failures() > 0);
+        demand(stopping_ || counted, "back-off", "a failed boot does not count", seat);
+    }
     for (const auto& [seat, stable] : stable_deaths_) {
         const SlotTrack& slot = pools_[number(seat.pool)].slots[number(seat.slot)];
         const bool unclear = slot.several || deaths_here_[seat] != stable;

@@ -2,8 +2,8 @@
 """Plants faults in copies of the core and demands that the simulation catches each of them.
 
 Usage: mutants.py --core DIR --sim DIR --golden FILE --compiler CXX [--jobs N] [--seeds N] [NAME]...
-A fault is one exact replacement of text; where the text is not there exactly once, the mutant is out of date and the
-run fails. The untouched core must pass by the same commands.
+A fault is one exact replacement of text; where the text is not there exactly once, the mutant is
+out of date and the run fails. The untouched core must pass by the same commands.
 """
 import argparse
 import concurrent.futures
@@ -65,11 +65,39 @@ MUTANTS = [
     ('a stop that relaxes', 'supervisor.cpp',
      'mode = std::max(mode, next);',
      'mode = std::min(mode, next);'),
+    ('an exit that does not annul a Ready', 'supervisor.cpp',
+     'operator()(const Exited&) const noexcept { return 3; }',
+     'operator()(const Exited&) const noexcept { return 5; }'),
+    ('a jitter that is always the same', 'jitter.cpp',
+     'return bits % (range + 1);',
+     'return bits - bits;'),
+    ('one more unavailable than max_unavailable', 'pool.cpp',
+     'ready() + policy_.max_unavailable > policy_.workers',
+     'ready() + policy_.max_unavailable >= policy_.workers'),
+    ('a remembered deadline that goes stale', 'pool.cpp',
+     '    touch(slot);\n    return Context',
+     '    return Context'),
+    ('failing successors that do not wait', 'worker.cpp',
+     'asked ? counts_as_failure() : !was_stable_;',
+     'counts_as_failure();'),
+    ('no back-off at all', 'restart_policy.cpp',
+     'if (failures <= 1)',
+     'if (failures <= 1000)'),
+    ('reeve gone before its workers', 'supervisor.cpp',
+     'if (phase_ == StopPhase::running || processes() != 0) return;',
+     'if (phase_ == StopPhase::running) return;'),
+    ('a beat in the last moment that does not count', 'worker_watch.cpp',
+     'if (silence < context.policy.timeout) return;',
+     ''),
+    ('a crashed worker that is not replaced', 'pool.cpp',
+     'const bool vacant = slot.current.state() == State::down;',
+     'const bool vacant = slot.current.state() == State::down && !slot.current.failures();'),
 ]
 
 
 def compile_object(compiler, source, target, includes):
-    command = [*compiler, *FLAGS, *[f'-I{path}' for path in includes], '-c', str(source), '-o', str(target)]
+    command = [*compiler, *FLAGS, *[f'-I{path}' for path in includes],
+               '-c', str(source), '-o', str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f'{source.name} does not compile:\n{done.stderr[-3000:]}')
@@ -119,7 +147,8 @@ class Bench:
             except subprocess.TimeoutExpired:
                 return f'{stem}: does not end'
             if done.returncode != 0:
-                lines = (done.stdout + done.stderr).strip().splitlines() or [f'ended by {done.returncode}']
+                lines = ((done.stdout + done.stderr).strip().splitlines()
+                         or [f'ended by {done.returncode}'])
                 told = next((line for line in lines if line.startswith('seed ')), lines[0])
                 return f'{stem}: {told[:150]}'
         return None
@@ -160,7 +189,8 @@ def main():
         bench = Bench(options, pathlib.Path(folder))
         bench.build(pool)
         complaint = bench.verdict(bench.programs('untouched', bench.core))
-        verdict = f'FAILED  the untouched core: {complaint}' if complaint else 'passes  the untouched core'
+        verdict = (f'FAILED  the untouched core: {complaint}' if complaint
+                   else 'passes  the untouched core')
         print(verdict, flush=True)
         failed += complaint is not None
         for name, caught, problem in pool.map(lambda m: bench.judge(*m), enumerate(chosen)):
