@@ -120,10 +120,13 @@ def markdown(records, summary):
     lines += ['| ' + ' | '.join(row) + ' |' for row in rows(records, summary)]
     machine = records[0]['machine']
     steal = max(record['load']['steal_pct'] for record in records)
+    loads = sorted(record['load']['load1'] for record in records)
+    first = ', measured programs before others (--realtime)' if machine['realtime'] else ''
     where = 'virtual' if machine['virtual'] else 'physical'
     lines += ['', f'{records[0]["date"]}; {where} machine, {machine["architecture"]}, '
                   f'{machine["cpus"]} CPUs, {machine["memory_gib"]} GiB, Linux '
-                  f'{machine["kernel"]}; steal at most {steal} %. Peers: {summary["measured"]}, '
+                  f'{machine["kernel"]}; load {loads[0]} .. {loads[-1]}{first}, steal at most '
+                  f'{steal} %. Peers: {summary["measured"]}, '
                   'on a machine of the same kind.']
     return '\n'.join(lines)
 
