@@ -1,5 +1,6 @@
 """The figures next to their budgets and to the peers', as a Markdown table."""
 import statistics
+import textwrap
 
 from . import peers as peers_of
 
@@ -123,11 +124,11 @@ def markdown(records, summary):
     loads = sorted(record['load']['load1'] for record in records)
     first = ', measured programs before others (--realtime)' if machine['realtime'] else ''
     where = 'virtual' if machine['virtual'] else 'physical'
-    lines += ['', f'{records[0]["date"]}; {where} machine, {machine["architecture"]}, '
-                  f'{machine["cpus"]} CPUs, {machine["memory_gib"]} GiB, Linux '
-                  f'{machine["kernel"]}; load {loads[0]} .. {loads[-1]}{first}, steal at most '
-                  f'{steal} %. Peers: {summary["measured"]}, '
-                  'on a machine of the same kind.']
+    text = (f'{records[0]["date"]}; {where} machine, {machine["architecture"]}, '
+            f'{machine["cpus"]} CPUs, {machine["memory_gib"]} GiB, Linux {machine["kernel"]}; load '
+            f'{loads[0]} .. {loads[-1]}{first}, steal at most {steal} %. Peers: '
+            f'{summary["measured"]}, on a machine of the same kind.')
+    lines += ['', *textwrap.wrap(text, 118)]
     return '\n'.join(lines)
 
 
