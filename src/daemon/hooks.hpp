@@ -20,7 +20,7 @@ public:
     void run(const std::string& name, const std::string& subject, const os::SpawnRequest& request,
              core::Duration within, std::function<void()> ended);
 
-    bool owns(pid_t pid) const;
+    [[nodiscard]] bool owns(pid_t pid) const;
     /// Reaps the hook with this pid, which has exited.
     void reap(pid_t pid);
     /// At the end of the daemon: kills what still runs.

@@ -15,7 +15,7 @@ public:
         events_.emplace_back(std::forward<Fact>(fact));
     }
     std::vector<core::Event> take() { return std::exchange(events_, {}); }
-    bool empty() const noexcept { return events_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
 
 private:
     std::vector<core::Event> events_;

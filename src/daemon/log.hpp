@@ -37,15 +37,15 @@ public:
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
-    bool wants(core::LogLevel level) const noexcept;
+    [[nodiscard]] bool wants(core::LogLevel level) const noexcept;
     /// Never blocks and never fails: what finds no room is dropped and counted, and the count is
     /// logged.
     void write(const LogLine& line);
     /// Copies a worker's output to reeve's stderr, unchanged; it may use half of the buffer only.
     void copy_output(std::string_view bytes);
 
-    std::uint64_t dropped_lines() const noexcept;
-    std::uint64_t dropped_output_bytes() const noexcept;
+    [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
+    [[nodiscard]] std::uint64_t dropped_output_bytes() const noexcept;
 
     /// Gives a slow reader this last chance, in milliseconds. For the end of the daemon.
     void flush(int milliseconds);

@@ -69,7 +69,7 @@ LogLevel level_of(const core::WorkerDied& died) {
 struct Render {
     const Names& names;
 
-    LogLine about(const core::About& about, LogLevel level) const {
+    [[nodiscard]] LogLine about(const core::About& about, LogLevel level) const {
         return about_worker(names, about, level);
     }
 
@@ -190,8 +190,8 @@ struct Render {
         return line;
     }
 
-    LogLine request(const core::About& who, LogLevel level, std::string_view what,
-                    core::Duration age, core::Duration limit) const {
+    [[nodiscard]] LogLine request(const core::About& who, LogLevel level, std::string_view what,
+                                  core::Duration age, core::Duration limit) const {
         LogLine line = about(who, level);
         line.message = text(what, ": a request runs for ", duration_text(age), ", limit ",
                             duration_text(limit));

@@ -12,14 +12,14 @@ namespace reeve::daemon {
 /// What the shell knows of the things that records name by number.
 class Names {
 public:
-    virtual std::string pool(core::PoolIndex pool) const = 0;
+    [[nodiscard]] virtual std::string pool(core::PoolIndex pool) const = 0;
     /// 0 when there never was a process.
-    virtual pid_t pid(core::Incarnation incarnation) const = 0;
+    [[nodiscard]] virtual pid_t pid(core::Incarnation incarnation) const = 0;
     /// The last lines that the incarnation wrote to stderr, at most a few KiB; empty when there are
     /// none.
-    virtual std::string last_output(core::Incarnation incarnation) const = 0;
+    [[nodiscard]] virtual std::string last_output(core::Incarnation incarnation) const = 0;
     /// The same of the last process of the pool that died unasked.
-    virtual std::string last_output(core::PoolIndex pool) const = 0;
+    [[nodiscard]] virtual std::string last_output(core::PoolIndex pool) const = 0;
 
 protected:
     ~Names() = default;

@@ -23,7 +23,7 @@ public:
     /// Tries for at most this long to get rid of what waits.
     void flush(int milliseconds);
 
-    bool backed_up() const noexcept { return !waiting_.empty(); }
+    [[nodiscard]] bool backed_up() const noexcept { return !waiting_.empty(); }
 
 private:
     void drain();

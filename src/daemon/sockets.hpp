@@ -26,7 +26,7 @@ public:
     /// Opens everything or throws StartError (exit code 69 for a socket, 78 for an unknown owner).
     Sockets(Loop& loop, Inbox& inbox, Log& log, const core::Config& config);
 
-    const PoolSockets& of(core::PoolIndex pool) const { return pools_[number(pool)]; }
+    [[nodiscard]] const PoolSockets& of(core::PoolIndex pool) const { return pools_[number(pool)]; }
 
     /// Lets no new connection in; puts QueuesEmpty into the inbox once nothing waits any more.
     void refuse_new_connections();

@@ -36,12 +36,12 @@ public:
     /// readable. Throws std::system_error when the kernel will not watch one more descriptor.
     void start(Loop& loop, std::function<void()> welcome, std::function<void()> exited);
 
-    core::Incarnation incarnation() const noexcept { return incarnation_; }
-    core::Seat seat() const noexcept { return seat_; }
-    pid_t pid() const noexcept { return child_.pid(); }
+    [[nodiscard]] core::Incarnation incarnation() const noexcept { return incarnation_; }
+    [[nodiscard]] core::Seat seat() const noexcept { return seat_; }
+    [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
     os::Child& child() noexcept { return child_; }
-    int control() const noexcept { return control_.get(); }
-    WorkerOutput* output() const noexcept { return output_.get(); }
+    [[nodiscard]] int control() const noexcept { return control_.get(); }
+    [[nodiscard]] WorkerOutput* output() const noexcept { return output_.get(); }
 
     void probe();
     void examine(const core::ProcessKey& process);
@@ -50,7 +50,9 @@ public:
     /// Everything that it said before it died.
     void drain_channels();
     /// Why the program was never executed, if it was not.
-    const std::optional<std::string>& exec_failure() const noexcept { return exec_failure_; }
+    [[nodiscard]] const std::optional<std::string>& exec_failure() const noexcept {
+        return exec_failure_;
+    }
 
 private:
     struct Known {
