@@ -13,10 +13,6 @@ SlotIndex slot_index(std::size_t index) noexcept {
     return SlotIndex{static_cast<std::uint32_t>(index)};
 }
 
-void sooner(std::optional<Time>& first, std::optional<Time> other) {
-    if (other && (!first || *other < *first)) first = other;
-}
-
 template <typename Visit>
 void for_each_worker(const Slot& slot, Visit&& visit) {
     visit(slot.current);

@@ -6,10 +6,6 @@
 namespace reeve::core {
 namespace {
 
-void sooner(std::optional<Time>& first, std::optional<Time> other) {
-    if (other && (!first || *other < *first)) first = other;
-}
-
 template <typename Test>
 std::uint32_t count_workers(const std::vector<Slot>& slots, Test&& test) {
     std::uint32_t count = 0;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace reeve::core {
 
@@ -17,5 +18,10 @@ struct Clock {
 
 using Duration = Clock::duration;
 using Time = Clock::time_point;
+
+/// Lets `first` be the earlier of the two; nothing is later than any time.
+constexpr void sooner(std::optional<Time>& first, std::optional<Time> other) {
+    if (other && (!first || *other < *first)) first = other;
+}
 
 }  // namespace reeve::core

@@ -7,10 +7,6 @@
 namespace reeve::core {
 namespace {
 
-void sooner(std::optional<Time>& first, std::optional<Time> other) {
-    if (other && (!first || *other < *first)) first = other;
-}
-
 /// Starts of requests that are closer than this are one start, measured twice.
 constexpr Duration same_request_within = std::chrono::milliseconds{10};
 
