@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@
 namespace reeve::daemon {
 namespace {
 
-using Variables = std::map<std::string, std::string>;
+using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::size_t env_file_size_max = 256UL * 1024;
 
@@ -128,17 +129,34 @@ void add_protocol(Variables& variables, const core::PoolConfig& pool, const core
     variables["REEVE_GENERATION"] = std::to_string(number(spawn.generation));
 }
 
-std::vector<std::string> to_list(const Variables& variables) {
-    std::vector<std::string> list;
-    list.reserve(variables.size());
-    for (const auto& [key, value] : variables) list.push_back(key + "=" + value);
-    return list;
+std::string entry_of(const std::string& key, const std::string& value) {
+    std::string entry = key;
+    entry.append("=").append(value);
+    return entry;
 }
 
-Variables inherited() {
-    Variables variables;
-    for (auto& [key, value] : scrubbed_environment()) variables[key] = std::move(value);
-    return variables;
+/// KEY=VALUE of what everybody inherits. Put together once: hundreds of small allocations between
+/// two forks are what a start would mostly consist of.
+const std::vector<std::string>& inherited() {
+    static const std::vector<std::string> entries = [] {
+        std::vector<std::string> list;
+        for (const auto& [key, value] : scrubbed_environment())
+            list.push_back(entry_of(key, value));
+        return list;
+    }();
+    return entries;
+}
+
+/// The whole environment: `own` before what is inherited.
+std::vector<std::string> to_list(const Variables& own) {
+    std::vector<std::string> list;
+    list.reserve(inherited().size() + own.size() + 1);
+    for (const std::string& entry : inherited()) {
+        const std::string_view key = std::string_view{entry}.substr(0, entry.find('='));
+        if (!own.contains(key)) list.push_back(entry);
+    }
+    for (const auto& [key, value] : own) list.push_back(entry_of(key, value));
+    return list;
 }
 
 }  // namespace
@@ -198,7 +216,7 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
     const core::ProcessConfig& process = pool.process;
     const bool inherits = process.handoff == core::Handoff::inherit;
     const auto values = placeholder_values(sockets, spawn, inherits);
-    Variables variables = inherited();
+    Variables variables;
     add_identity(variables, identity);
     if (!process.env_file.empty()) {
         auto file = read_env_file(process.env_file);
@@ -249,7 +267,7 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
 os::SpawnRequest make_hook_request(const core::PoolConfig& pool, const PoolIdentity& identity,
                                    const std::vector<std::string>& command,
                                    const std::vector<std::pair<std::string, std::string>>& facts) {
-    Variables variables = inherited();
+    Variables variables;
     add_identity(variables, identity);
     for (const auto& [key, value] : pool.process.env) variables[key] = value;
     for (const auto& [key, value] : facts) variables[key] = value;

@@ -120,14 +120,14 @@ void Fleet::spawn(const core::Spawn& action) {
 
     const WorkerEnds ends{control.theirs.get(), heartbeat.writer.get(),
                           output.writer ? output.writer.get() : STDERR_FILENO};
-    const auto request =
+    auto request =
         make_request(pool, identities_[number(action.seat.pool)], sockets, action, ends, token_);
     if (!request) return fail_spawn(action, request.error().text());
     std::vector<os::Fd> given;
     for (os::Fd* theirs : {&control.theirs, &heartbeat.writer, &output.writer}) {
         if (*theirs) given.push_back(std::move(*theirs));
     }
-    auto spawned = os::spawn(*request, std::move(given));
+    auto spawned = os::spawn(std::move(*request), std::move(given));
     if (!spawned) return fail_spawn(action, spawned.error().text);
 
     WorkerProcess::Parts parts{.incarnation = action.incarnation,

@@ -12,8 +12,8 @@ namespace {
 
 /// A chatterer gets this much of a turn, then the others and supervision have theirs.
 constexpr int reads_a_turn = 4;
-constexpr std::size_t line_max = 8 * 1024;
-constexpr std::size_t shown_max = 4 * 1024;
+constexpr std::size_t line_max = 8UL * 1024;
+constexpr std::size_t shown_max = 4UL * 1024;
 
 }  // namespace
 
@@ -26,7 +26,7 @@ void WorkerOutput::start(Loop& loop) {
 }
 
 void WorkerOutput::drain() {
-    std::array<std::byte, 16 * 1024> buffer;
+    std::array<std::byte, 16UL * 1024> buffer;
     for (int i = 0; i < reads_a_turn && pipe_; ++i) {
         const auto count = os::read_some(pipe_.get(), buffer);
         if (!count && os::would_block(count.error())) return;

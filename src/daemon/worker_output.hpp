@@ -13,7 +13,7 @@
 namespace reeve::daemon {
 
 /// How much of the end is kept.
-inline constexpr std::size_t output_tail_max = 8 * 1024;
+inline constexpr std::size_t output_tail_max = 8UL * 1024;
 
 /// Reads one stderr pipe until its end, which may be long after the worker's: its children may hold
 /// it.

@@ -236,8 +236,7 @@ Fd keep_high(Fd fd) noexcept {
     return moved ? std::move(*moved) : std::move(fd);
 }
 
-boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request,
-                                                   std::vector<Fd> given) {
+boost::system::result<Spawned, SpawnFailure> spawn(SpawnRequest request, std::vector<Fd> given) {
     if (const auto complaint = complaint_about(request); !complaint.empty()) {
         return failure_of(SpawnStage::prepare, EINVAL, complaint);
     }
@@ -248,7 +247,7 @@ boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request,
     if (const auto done = set_nonblocking(report->reader.get()); !done) {
         return failure_of(SpawnStage::prepare, done.error().value(), "pipe");
     }
-    std::vector<std::string> env = request.env;
+    std::vector<std::string>& env = request.env;
     ChildPlan plan;
     if (!request.pid_variable.empty()) {
         std::erase_if(env, [prefix = request.pid_variable + "="](const std::string& entry) {

@@ -129,7 +129,7 @@ struct Spawned {
 /// With them the child does not start with a copy of our table but with the low numbers of it, for
 /// to copy and to close thousands of descriptors takes longer than all else before exec. In return
 /// the request's other sources have to stay open until the report has told its outcome.
-[[nodiscard]] boost::system::result<Spawned, SpawnFailure> spawn(const SpawnRequest& request,
+[[nodiscard]] boost::system::result<Spawned, SpawnFailure> spawn(SpawnRequest request,
                                                                  std::vector<Fd> given = {});
 
 /// Moves what stays ours for long out of the low numbers, which are for what children get. Where

@@ -32,10 +32,10 @@ public:
                 const core::Supervisor& supervisor);
     void after(const core::Output& out, const core::Supervisor& supervisor);
 
-    bool left() const noexcept { return left_; }
-    std::uint64_t spawns() const noexcept { return spawns_; }
-    std::uint64_t rotations() const noexcept { return rotations_; }
-    std::uint64_t hangs() const noexcept { return hangs_; }
+    [[nodiscard]] bool left() const noexcept { return left_; }
+    [[nodiscard]] std::uint64_t spawns() const noexcept { return spawns_; }
+    [[nodiscard]] std::uint64_t rotations() const noexcept { return rotations_; }
+    [[nodiscard]] std::uint64_t hangs() const noexcept { return hangs_; }
 
 private:
     struct Stream {
@@ -120,7 +120,7 @@ private:
     void check_edge(const core::Transition& record, const Track& track);
     void check_drain(const core::Transition& record, const Track& track);
     void check_kill(core::Incarnation who, const Track& track, core::State from);
-    core::Duration patience(const core::Transition& record) const;
+    [[nodiscard]] core::Duration patience(const core::Transition& record) const;
     void died(core::Incarnation who, bool ready, bool asked, core::Duration served);
     void forget_row(core::Seat seat);
     void check_failures();
@@ -130,11 +130,11 @@ private:
     void check_bounds(const core::Pool& pool, core::PoolIndex index) const;
     void check_deadline();
     void check_overstay() const;
-    core::Time limit(const Track& track) const {
+    [[nodiscard]] core::Time limit(const Track& track) const {
         return track.since + track.patience + (forgiven_ - track.forgiven_at);
     }
 
-    const core::PoolPolicy& policy(core::Seat seat) const {
+    [[nodiscard]] const core::PoolPolicy& policy(core::Seat seat) const {
         return config_->pools[number(seat.pool)].policy;
     }
     Track* find(core::Incarnation who);

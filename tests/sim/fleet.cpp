@@ -60,7 +60,7 @@ private:
     void plan_outside_world();
     bool step();
     Time wake_up(Time next);
-    void turn(std::vector<core::Event> events);
+    void turn(const std::vector<core::Event>& events);
     void fill(std::vector<core::Event>& events);
     bool converged() const;
     Duration patience() const;
@@ -158,7 +158,7 @@ void Fleet::fill(std::vector<core::Event>& events) {
     }
 }
 
-void Fleet::turn(std::vector<core::Event> events) {
+void Fleet::turn(const std::vector<core::Event>& events) {
     if (turns_ == snapshot_at_) snapshot_ = supervisor_;
     if (++turns_ > turns_max) throw Violation("progress", "the fleet never comes to rest");
     if (snapshot_) inputs_.emplace_back(events, now_);
@@ -179,7 +179,7 @@ bool Fleet::step() {
     now_ = wake_up(*next);
     std::vector<core::Event> events = world_.read_news(now_);
     fill(events);
-    turn(std::move(events));
+    turn(events);
     return true;
 }
 

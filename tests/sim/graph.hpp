@@ -26,8 +26,8 @@ public:
     void add_state(core::State state, bool has_deadline);
 
     /// Graphviz, the same for the same graph.
-    std::string dot() const;
-    Machine machine() const;
+    [[nodiscard]] std::string dot() const;
+    [[nodiscard]] Machine machine() const;
 
 private:
     struct Seen {

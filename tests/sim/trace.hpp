@@ -18,7 +18,7 @@ class TraceHash {
 public:
     void add(const core::Output& out, core::Time now);
     void add(std::uint64_t value) noexcept;
-    std::uint64_t value() const noexcept { return value_; }
+    [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
 
 private:
     std::uint64_t value_ = 0xcbf29ce484222325U;

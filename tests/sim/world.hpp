@@ -42,7 +42,7 @@ public:
     World(const core::Config& config, std::uint64_t seed);
 
     /// When the machine has news; nothing when nothing is going to happen by itself.
-    std::optional<core::Time> next_news() const;
+    [[nodiscard]] std::optional<core::Time> next_news() const;
     /// Everything that happened until `now` and was not read yet, as the shell finds it.
     std::vector<core::Event> read_news(core::Time now);
     /// Does what the core wants.
@@ -54,9 +54,11 @@ public:
     /// Puts an event of the outside world at a time.
     void schedule(core::Event event, core::Time at);
 
-    bool left() const noexcept { return left_; }
-    int exit_code() const noexcept { return exit_code_; }
-    const std::map<core::Incarnation, Process>& processes() const noexcept { return processes_; }
+    [[nodiscard]] bool left() const noexcept { return left_; }
+    [[nodiscard]] int exit_code() const noexcept { return exit_code_; }
+    [[nodiscard]] const std::map<core::Incarnation, Process>& processes() const noexcept {
+        return processes_;
+    }
     Random& random() noexcept { return random_; }
 
 private:
@@ -120,7 +122,7 @@ private:
     void act(const core::Leave& action, core::Time now);
 
     Process* find(core::Incarnation who);
-    const core::PoolPolicy& policy(const Process& process) const;
+    [[nodiscard]] const core::PoolPolicy& policy(const Process& process) const;
 
     core::Config config_;
     Random random_;
