@@ -27,7 +27,8 @@ bool is_repeatable(const Option& option) {
     return std::holds_alternative<config::ListenKind>(option.kind) ||
            std::holds_alternative<config::EnvironmentKind>(option.kind) ||
            std::holds_alternative<config::LimitsKind>(option.kind) ||
-           std::holds_alternative<config::ExitCodesKind>(option.kind);
+           std::holds_alternative<config::ExitCodesKind>(option.kind) ||
+           std::holds_alternative<config::AccountsKind>(option.kind);
 }
 
 /// May stand without a value: then it means yes.
@@ -54,6 +55,9 @@ struct ValueName {
     const char* operator()(const config::IntegerKind&) const { return "N"; }
     const char* operator()(const config::ListenKind&) const { return "[NAME=]ADDRESS"; }
     const char* operator()(const config::AddressKind&) const { return "ADDRESS"; }
+    const char* operator()(const config::AccountsKind&) const { return "NAME,..."; }
+    const char* operator()(const config::PathOrNoneKind&) const { return "PATH|none"; }
+    const char* operator()(const config::AddressOrOffKind&) const { return "ADDRESS|off"; }
 };
 
 std::string value_name(const Option& option) {

@@ -252,6 +252,10 @@ void check_pool(core::PoolConfig& pool, Reading& reading) { PoolCheck{pool, read
 
 void check_addresses(const core::Config& config, Reading& reading) {
     std::map<std::string, std::string> taken;
+    if (!config.admin.path.empty()) taken["unix:" + config.admin.path] = "admin.path";
+    if (config.metrics.listen && config.metrics.listen->port != 0) {
+        taken[format_address(*config.metrics.listen)] = "metrics.listen";
+    }
     for (const auto& pool : config.pools) {
         for (const auto& listen : pool.listen) {
             if (listen.kind == core::Listen::Kind::tcp && listen.port == 0) {

@@ -36,7 +36,8 @@ Tree node_of(const FlagValue& flag) {
         }
         return node;
     }
-    if (std::holds_alternative<ListenKind>(kind) || std::holds_alternative<ExitCodesKind>(kind)) {
+    if (std::holds_alternative<ListenKind>(kind) || std::holds_alternative<ExitCodesKind>(kind) ||
+        std::holds_alternative<AccountsKind>(kind)) {
         node.kind = Tree::Kind::sequence;
         for (const auto& text : flag.values) {
             node.children.push_back(make_scalar(place, text));
@@ -44,6 +45,14 @@ Tree node_of(const FlagValue& flag) {
         return node;
     }
     return make_scalar(place, flag.values.empty() ? std::string{} : flag.values.back());
+}
+
+/// The scope whose options stand under this key at the top level.
+std::optional<Scope> section_named(std::string_view key) {
+    for (const auto scope : {Scope::log, Scope::admin, Scope::metrics}) {
+        if (key == section_of(scope)) return scope;
+    }
+    return std::nullopt;
 }
 
 /// Puts the parts together; one object per load().
@@ -61,7 +70,8 @@ public:
         for (const auto& document : documents_) {
             read_document(document);
         }
-        read_log_level_variable();
+        read_variable("REEVE_LOG_LEVEL", Scope::log, "level");
+        read_variable("REEVE_ADMIN", Scope::admin, "path");
         read_outer_flags();
         read_defaults();
         read_pools();
@@ -87,8 +97,8 @@ private:
         for (const auto& child : document.children) {
             if (child.key == "defaults") {
                 defaults_.push_back(&child);
-            } else if (child.key == "log") {
-                read_section(Scope::log, child, target, "log", reading_);
+            } else if (const auto scope = section_named(child.key)) {
+                read_section(*scope, child, target, child.key, reading_);
             } else if (child.key == "pools") {
                 collect_pools(child);
             } else if (const auto* option = find_option(Scope::top, child.key)) {
@@ -131,14 +141,14 @@ private:
         }
     }
 
-    void read_log_level_variable() {
-        const auto level = request_.environment("REEVE_LOG_LEVEL");
-        if (!level || level->empty()) {
+    void read_variable(const std::string& name, Scope scope, std::string_view key) {
+        const auto value = request_.environment(name);
+        if (!value || value->empty()) {
             return;
         }
         const Target target{&loaded_.config, nullptr, nullptr};
-        read_option(*find_option(Scope::log, "level"),
-                    make_scalar(named_place("REEVE_LOG_LEVEL"), *level), target, {}, reading_);
+        read_option(*find_option(scope, key), make_scalar(named_place(name), *value), target, {},
+                    reading_);
     }
 
     void read_outer_flags() {

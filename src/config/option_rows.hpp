@@ -54,6 +54,7 @@ constexpr Choice named(std::string_view name, Enum value, std::string_view doc) 
 
 /// The rows, in the files that hold them; options() joins them.
 std::span<const Option> top_rows();
+std::span<const Option> admin_rows();
 std::span<const Option> serving_rows();
 std::span<const Option> policy_rows();
 std::span<const Option> process_rows();

@@ -101,7 +101,8 @@ const std::array rows{
 
 std::vector<Option> join_rows() {
     std::vector<Option> all;
-    for (const auto part : {top_rows(), serving_rows(), policy_rows(), process_rows()}) {
+    for (const auto part :
+         {top_rows(), admin_rows(), serving_rows(), policy_rows(), process_rows()}) {
         all.insert(all.end(), part.begin(), part.end());
     }
     std::stable_sort(all.begin(), all.end(),
@@ -142,9 +143,21 @@ std::vector<std::string> option_names(Scope scope) {
         out.emplace_back(option->key);
     }
     if (scope == Scope::top) {
-        out.insert(out.end(), {"defaults", "pools", "log"});
+        out.insert(out.end(), {"defaults", "pools", "log", "admin", "metrics"});
     }
     return out;
+}
+
+std::string_view section_of(Scope scope) {
+    switch (scope) {
+        case Scope::log: return "log";
+        case Scope::admin: return "admin";
+        case Scope::metrics: return "metrics";
+        case Scope::top:
+        case Scope::pool:
+        case Scope::listen: break;
+    }
+    return {};
 }
 
 std::string_view name_of(Reload reload) {
@@ -157,7 +170,9 @@ std::string_view name_of(Reload reload) {
 }
 
 std::string flag_name(const Option& option) {
-    std::string out = option.scope == Scope::log ? "--log-" : "--";
+    std::string out = "--" + std::string{section_of(option.scope)};
+    if (option.scope == Scope::metrics || option.key == "path") return out;
+    if (out.size() > 2) out += '-';
     for (const char c : option.key) {
         out += c == '_' ? '-' : c;
     }

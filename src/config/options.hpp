@@ -16,7 +16,7 @@
 namespace reeve::config {
 
 /// Where an option may be written.
-enum class Scope { top, log, pool, listen };
+enum class Scope { top, log, admin, metrics, pool, listen };
 
 /// What a reload does with a changed value: takes it over at once, replaces the workers, or needs a
 /// new start of reeve.
@@ -131,9 +131,26 @@ struct ListenKind {
 /// The address of one socket.
 struct AddressKind {};
 
+/// Names or numbers of users or groups.
+struct AccountsKind {
+    Ref<std::vector<std::string>> ref;
+};
+
+/// A path, or "none", which turns the thing off.
+struct PathOrNoneKind {
+    Ref<std::string> ref;
+    Ref<bool> enabled;
+};
+
+/// A TCP address, or "off".
+struct AddressOrOffKind {
+    Ref<std::optional<core::Listen>> ref;
+};
+
 using Kind = std::variant<BoolKind, DurationKind, CountKind, BytesKind, WorkersKind, ChoiceKind,
                           TextKind, CommandKind, SignalKind, ExitCodesKind, EnvironmentKind,
-                          LimitsKind, OctalKind, IntegerKind, ListenKind, AddressKind>;
+                          LimitsKind, OctalKind, IntegerKind, ListenKind, AddressKind, AccountsKind,
+                          PathOrNoneKind, AddressOrOffKind>;
 
 struct Option {
     std::string_view key;
@@ -156,9 +173,12 @@ const Option* find_option(Scope scope, std::string_view key);
 /// The names that may be written in `scope`, for suggestions.
 std::vector<std::string> option_names(Scope scope);
 
+/// The key at the top level under which the options of a scope stand; empty where there is none.
+std::string_view section_of(Scope scope);
+
 std::string_view name_of(Reload reload);
 
-/// The flag of `reeve run`: "--max-requests", "--log-level".
+/// The flag of `reeve run`: "--max-requests", "--log-level", "--admin" (the path), "--metrics".
 std::string flag_name(const Option& option);
 
 // Ways to a field from a Target, for the rows of the table.
@@ -177,6 +197,12 @@ inline core::Listen& owner(const Target& target, std::type_identity<core::Listen
 }
 inline core::LogConfig& owner(const Target& target, std::type_identity<core::LogConfig>) {
     return target.config->log;
+}
+inline core::AdminConfig& owner(const Target& target, std::type_identity<core::AdminConfig>) {
+    return target.config->admin;
+}
+inline core::MetricsConfig& owner(const Target& target, std::type_identity<core::MetricsConfig>) {
+    return target.config->metrics;
 }
 inline core::Config& owner(const Target& target, std::type_identity<core::Config>) {
     return *target.config;

@@ -201,6 +201,43 @@ bool Reader::add_codes(std::vector<int>& codes) const {
     });
 }
 
+bool Reader::operator()(const AccountsKind& kind) const {
+    std::vector<std::string> accounts;
+    const bool good =
+        node_.kind == Tree::Kind::sequence
+            ? with_items([&](const Reader& item) { return item.add_accounts(accounts); })
+            : add_accounts(accounts);
+    if (good) kind.ref(target_) = std::move(accounts);
+    return good;
+}
+
+/// "www-data" or "www-data,1000".
+bool Reader::add_accounts(std::vector<std::string>& accounts) const {
+    return with_scalar([&](const std::string& text) {
+        for (std::size_t begin = 0; begin <= text.size();) {
+            const auto end = std::min(text.find(',', begin), text.size());
+            auto account = text.substr(begin, end - begin);
+            const auto wrong = what_is_wrong(TextKind::Form::account, account);
+            if (!wrong.empty()) return fail(wrong);
+            accounts.push_back(std::move(account));
+            begin = end + 1;
+        }
+        return true;
+    });
+}
+
+bool Reader::operator()(const PathOrNoneKind& kind) const {
+    return with_scalar([&](const std::string& text) {
+        const bool none = text == "none";
+        if (!none && (text.find('/') == std::string::npos || has_nul(text))) {
+            return fail(quoted(text) + " is neither a path (with a '/') nor none");
+        }
+        kind.enabled(target_) = !none;
+        kind.ref(target_) = none ? std::string{} : text;
+        return true;
+    });
+}
+
 bool Reader::operator()(const EnvironmentKind& kind) const {
     return with_entries([&](const Reader& entry, const std::string& name) {
         if (name.empty() || has_nul(name) || name.find_first_of("= ") != std::string::npos) {

@@ -32,6 +32,22 @@ bool Reader::operator()(const AddressKind& /*kind*/) const {
     });
 }
 
+bool Reader::operator()(const AddressOrOffKind& kind) const {
+    return with_scalar([&](const std::string& text) {
+        if (text == "off") {
+            kind.ref(target_).reset();
+            return true;
+        }
+        auto parsed = parse_address(text);
+        if (!parsed.ok()) return fail(parsed.error + ", or off");
+        if (parsed.value.kind != core::Listen::Kind::tcp) {
+            return fail("must be a TCP address (HOST:PORT), or off");
+        }
+        kind.ref(target_) = std::move(parsed.value);
+        return true;
+    });
+}
+
 bool Reader::operator()(const ListenKind& kind) const {
     std::vector<core::Listen> sockets;
     bool good = true;

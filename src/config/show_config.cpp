@@ -86,6 +86,22 @@ struct Shown {
     std::string operator()(const AddressKind& /*kind*/) const {
         return yaml_string(format_address(*target.listen));
     }
+    std::string operator()(const AccountsKind& kind) const {
+        std::vector<std::string> names;
+        for (const auto& name : kind.ref(target)) {
+            names.push_back(yaml_string(name));
+        }
+        return names.empty() ? std::string{} : flow_list(names);
+    }
+    std::string operator()(const PathOrNoneKind& kind) const {
+        if (!kind.enabled(target)) return "none";
+        const auto& value = kind.ref(target);
+        return value.empty() ? std::string{} : yaml_string(value);
+    }
+    std::string operator()(const AddressOrOffKind& kind) const {
+        const auto& value = kind.ref(target);
+        return value ? yaml_string(format_address(*value)) : "off";
+    }
 };
 
 bool applies(const Option& option, const core::Listen& listen) {
@@ -144,8 +160,10 @@ std::string show_config(const core::Config& config) {
     auto copy = config;
     std::string out;
     show_options(out, 0, Scope::top, {&copy, nullptr, nullptr});
-    show_entry(out, 0, "log", {});
-    show_options(out, 2, Scope::log, {&copy, nullptr, nullptr});
+    for (const auto scope : {Scope::log, Scope::admin, Scope::metrics}) {
+        show_entry(out, 0, section_of(scope), {});
+        show_options(out, 2, scope, {&copy, nullptr, nullptr});
+    }
     show_entry(out, 0, "pools", {});
     for (auto& pool : copy.pools) {
         show_entry(out, 2, yaml_string(pool.name), {});

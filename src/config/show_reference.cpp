@@ -19,8 +19,14 @@ struct Section {
 constexpr std::array sections{
     Section{Scope::top,
             "TOP LEVEL\n\nBeside defaults (options for all pools), pools (NAME: options) "
-            "and log (see below)."},
+            "and log, admin, metrics (see below)."},
     Section{Scope::log, "LOG\n\nUnder log: at the top level. The flags begin with --log-."},
+    Section{
+        Scope::admin,
+        "ADMIN\n\nUnder admin: at the top level. The flags begin with --admin-; that of path is "
+        "--admin."},
+    Section{Scope::metrics,
+            "METRICS\n\nUnder metrics: at the top level. The flag of listen is --metrics."},
     Section{Scope::pool,
             "POOL\n\nUnder pools: NAME:, under defaults: for all pools, and as flags of reeve run "
             "(max_requests is --max-requests there)."},
@@ -79,6 +85,11 @@ struct KindWords {
     }
     std::string operator()(const ListenKind& /*kind*/) const { return "address, list, or map"; }
     std::string operator()(const AddressKind& /*kind*/) const { return "address"; }
+    std::string operator()(const AccountsKind& /*kind*/) const {
+        return "list of names or numbers";
+    }
+    std::string operator()(const PathOrNoneKind& /*kind*/) const { return "path, or none"; }
+    std::string operator()(const AddressOrOffKind& /*kind*/) const { return "HOST:PORT, or off"; }
 
     static std::string or_word(std::string_view zero) {
         return zero.empty() ? std::string{} : ", or " + std::string{zero};

@@ -56,6 +56,11 @@ struct KindSchema {
                R"({"$ref": "#/definitions/socket"}]})";
     }
     std::string operator()(const AddressKind& /*kind*/) const { return text; }
+    std::string operator()(const AccountsKind& /*kind*/) const {
+        return R"("type": ["array", "string", "integer"], "items": {"type": ["string", "integer"]})";
+    }
+    std::string operator()(const PathOrNoneKind& /*kind*/) const { return text; }
+    std::string operator()(const AddressOrOffKind& /*kind*/) const { return text; }
 };
 
 std::string show_option(const Option& option) {
@@ -108,6 +113,8 @@ std::string show_schema() {
     const std::vector<std::string> top{
         R"("defaults": {"$ref": "#/definitions/pool"})",
         R"("log": {"$ref": "#/definitions/log"})",
+        R"("admin": {"$ref": "#/definitions/admin"})",
+        R"("metrics": {"$ref": "#/definitions/metrics"})",
         R"("pools": {"type": ["object", "null"], "additionalProperties": )"
         R"({"$ref": "#/definitions/pool"}})",
     };
@@ -116,6 +123,8 @@ std::string show_schema() {
     return "{\n\"$schema\": \"http://json-schema.org/draft-07/schema#\",\n"
            "\"title\": \"reeve configuration\",\n\"definitions\": {\n\"pool\": " +
            show_object(Scope::pool) + ",\n\"log\": " + show_object(Scope::log) +
+           ",\n\"admin\": " + show_object(Scope::admin) +
+           ",\n\"metrics\": " + show_object(Scope::metrics) +
            ",\n\"socket\": " + show_object(Scope::listen) + "\n},\n" + root + "\n";
 }
 

@@ -80,6 +80,37 @@ TEST_CASE("a flag wins over the environment, that over the file, that over the d
     CHECK_FALSE(load_text(plain, {{"WEB_CONCURRENCY", "many"}}).ok());
 }
 
+TEST_CASE("who may command is taken as it was written, by name, number, list or flag") {
+    const std::string text =
+        "admin: {path: /x/admin.sock, mode: 0600, group: ops, read_users: [www-data, 1000],\n"
+        "        command_groups: 'wheel,adm'}\n"
+        "metrics: {listen: '[::1]:9100'}\n"
+        "pools: {web: {command: x}}";
+    const auto admin = load_text(text).config.admin;
+    CHECK(admin.path == "/x/admin.sock");
+    CHECK(admin.mode == 0600);
+    CHECK(admin.group == "ops");
+    CHECK(admin.read_users == std::vector<std::string>{"www-data", "1000"});
+    CHECK(admin.command_groups == std::vector<std::string>{"wheel", "adm"});
+    REQUIRE(load_text(text).config.metrics.listen);
+    CHECK(load_text(text).config.metrics.listen->host == "::1");
+    CHECK(load_text(text, {{"REEVE_ADMIN", "/y/z"}}).config.admin.path == "/y/z");
+    CHECK_FALSE(load_text(text, {{"REEVE_ADMIN", "none"}}).config.admin.enabled);
+    auto request = request_for(text, {{"REEVE_ADMIN", "/y/z"}});
+    request.flags = {flag(Scope::admin, "path", {"./a"}), flag(Scope::metrics, "listen", {"off"}),
+                     flag(Scope::admin, "read_users", {"a", "b,c"})};
+    CHECK(request.flags[0].flag == "--admin");
+    CHECK(request.flags[1].flag == "--metrics");
+    CHECK(request.flags[2].flag == "--admin-read-users");
+    const auto loaded = load(request);
+    REQUIRE(loaded.ok());
+    CHECK(loaded.config.admin.path == "./a");
+    CHECK_FALSE(loaded.config.metrics.listen);
+    CHECK(loaded.config.admin.read_users == std::vector<std::string>{"a", "b", "c"});
+    CHECK_FALSE(load_text("admin: {path: off}\npools: {web: {command: x}}").ok());
+    CHECK_FALSE(load_text("metrics: {listen: unix:/x}\npools: {web: {command: x}}").ok());
+}
+
 TEST_CASE("workers: auto follows the CPUs, and says how it was counted") {
     const std::string text = "pools: {web: {command: x, workers: '${GUNICORN_WORKERS:-auto}'}}";
     const auto loaded = load_text(text);

@@ -63,6 +63,9 @@ struct Other {
     std::string operator()(const IntegerKind& /*kind*/) const { return "7"; }
     std::string operator()(const ListenKind& /*kind*/) const { return "127.0.0.1:7"; }
     std::string operator()(const AddressKind& /*kind*/) const { return "127.0.0.1:7"; }
+    std::string operator()(const AccountsKind& /*kind*/) const { return "x"; }
+    std::string operator()(const PathOrNoneKind& /*kind*/) const { return "/x"; }
+    std::string operator()(const AddressOrOffKind& /*kind*/) const { return "127.0.0.1:7"; }
 };
 
 /// Initialises any field, to count them.
@@ -135,7 +138,8 @@ TEST_CASE("each option writes its field, and a field without an option cannot be
     const auto derived_of_policy =
         4U;                           // timeout_written, has_sockets, has_on_hang, has_on_degraded
     const auto other_of_pool = 4U;    // name, policy, process, written
-    const auto other_of_config = 2U;  // pools, log
+    const auto other_of_config = 4U;  // pools, log, admin, metrics
+    const auto switch_of_admin = 1U;  // enabled, which goes with path
     const auto address_of_listen = 4U;                         // kind, host, port, path
     const auto other_of_listen = 1U + address_of_listen - 1U;  // the name; one option: address
     CHECK(count_options([](Fields& fields) { return fields.pool.policy; }) ==
@@ -147,6 +151,10 @@ TEST_CASE("each option writes its field, and a field without an option cannot be
           }) == count_fields<core::PoolConfig>() - other_of_pool);
     CHECK(count_options([](Fields& fields) { return fields.config.log; }) ==
           count_fields<core::LogConfig>());
+    CHECK(count_options([](Fields& fields) { return fields.config.admin; }) ==
+          count_fields<core::AdminConfig>() - switch_of_admin);
+    CHECK(count_options([](Fields& fields) { return fields.config.metrics; }) ==
+          count_fields<core::MetricsConfig>());
     CHECK(count_options([](Fields& fields) {
               return std::tuple{fields.config.name, fields.config.stop_delay,
                                 fields.config.queue_grace};
