@@ -181,6 +181,7 @@ Listener& Listener::operator=(Listener&& other) noexcept {
         inode_ = other.inode_;
         port_ = other.port_;
         kind_ = other.kind_;
+        kept_ = other.kept_;
     }
     return *this;
 }
@@ -267,6 +268,9 @@ Outcome<Listener> Listener::open_abstract(const UnixAbstractAddress& address, in
 }
 
 Result<void> Listener::refuse_new_connections() noexcept {
+    if (kept_) {
+        return {};
+    }
     switch (kind_) {
         case Kind::tcp: {
             // Only SYNs are dropped (the packet begins with the TCP header, byte 13 has the flags):
@@ -297,7 +301,10 @@ Result<AcceptQueue> Listener::queue_length() const noexcept {
 }
 
 void Listener::close() noexcept {
-    unlink_own_path();
+    if (!kept_) {
+        unlink_own_path();
+    }
+    file_.reset();
     fd_.reset();
 }
 

@@ -60,6 +60,14 @@ public:
     /// May block: for the resolver where `host` is a name, up to a second for a directory's lock.
     [[nodiscard]] static Outcome<Listener> open(const ListenAddress& address, int backlog);
 
+    /// Takes over a socket that somebody else made and keeps (a socket unit): any listening stream
+    /// socket over TCP or Unix. It is made blocking; its backlog is its maker's. It counts as kept.
+    [[nodiscard]] static Outcome<Listener> adopt(Fd fd, const std::string& name);
+    /// Takes back a socket that an earlier process opened as `address`; EADDRNOTAVAIL where it is
+    /// another one by now, or its path leads elsewhere.
+    [[nodiscard]] static Outcome<Listener> take_back(Fd fd, const ListenAddress& address,
+                                                     int backlog);
+
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
     /// "tcp://127.0.0.1:8000" with the real port, "unix:/path" or "unix:@name".
@@ -76,6 +84,11 @@ public:
 
     [[nodiscard]] Result<AcceptQueue> queue_length() const noexcept;
 
+    /// Whether somebody else holds the socket and will serve it later: refusing does nothing to it,
+    /// and closing closes only our own copy.
+    void keep(bool on) noexcept { kept_ = on; }
+    [[nodiscard]] bool kept() const noexcept { return kept_; }
+
     /// Unlinks the path if it is still ours, then closes. Idempotent.
     void close() noexcept;
     /// Closes without touching the path: it outlives this process.
@@ -85,6 +98,9 @@ private:
     enum class Kind { tcp, unix_path, unix_abstract };
 
     void unlink_own_path() noexcept;
+    Result<void> find_own_path() noexcept;
+    static Result<void> dress(int file, const UnixPathAddress& address) noexcept;
+    static Outcome<Listener> recognise(Fd fd, const std::string& what);
     static Outcome<Listener> open_tcp(const TcpAddress& address, int backlog);
     static Outcome<Listener> open_path(const UnixPathAddress& address, int backlog);
     static Outcome<Listener> open_abstract(const UnixAbstractAddress& address, int backlog);
@@ -96,6 +112,7 @@ private:
     ino_t inode_ = 0;
     std::uint16_t port_ = 0;
     Kind kind_ = Kind::tcp;
+    bool kept_ = false;
 };
 
 /// The inode of any socket, as in "socket:[inode]".

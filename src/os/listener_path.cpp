@@ -71,8 +71,14 @@ Result<void> clear_stale(const sockaddr_un& to) noexcept {
     return {};
 }
 
+bool same_file(const struct stat& one, const struct stat& other) noexcept {
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+}  // namespace
+
 /// Owner first, mode last: chown clears nothing here, and until then only we may connect.
-Result<void> dress(int file, const UnixPathAddress& address) noexcept {
+Result<void> Listener::dress(int file, const UnixPathAddress& address) noexcept {
     if (address.owner || address.group) {
         const uid_t owner = address.owner.value_or(static_cast<uid_t>(-1));
         const gid_t group = address.group.value_or(static_cast<gid_t>(-1));
@@ -88,12 +94,6 @@ Result<void> dress(int file, const UnixPathAddress& address) noexcept {
     }
     return {};
 }
-
-bool same_file(const struct stat& one, const struct stat& other) noexcept {
-    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-}  // namespace
 
 Outcome<Listener> Listener::open_path(const UnixPathAddress& address, int backlog) {
     const std::string what = "listen unix " + address.path;
