@@ -28,7 +28,7 @@ bool is_repeatable(const Option& option) {
            std::holds_alternative<config::EnvironmentKind>(option.kind) ||
            std::holds_alternative<config::LimitsKind>(option.kind) ||
            std::holds_alternative<config::ExitCodesKind>(option.kind) ||
-           std::holds_alternative<config::AccountsKind>(option.kind);
+           std::holds_alternative<config::NamesKind>(option.kind);
 }
 
 /// May stand without a value: then it means yes.
@@ -55,7 +55,7 @@ struct ValueName {
     const char* operator()(const config::IntegerKind&) const { return "N"; }
     const char* operator()(const config::ListenKind&) const { return "[NAME=]ADDRESS"; }
     const char* operator()(const config::AddressKind&) const { return "ADDRESS"; }
-    const char* operator()(const config::AccountsKind&) const { return "NAME,..."; }
+    const char* operator()(const config::NamesKind&) const { return "NAME,..."; }
     const char* operator()(const config::PathOrNoneKind&) const { return "PATH|none"; }
     const char* operator()(const config::AddressOrOffKind&) const { return "ADDRESS|off"; }
 };
@@ -138,32 +138,148 @@ private:
     std::deque<Flag> flags_;
 };
 
-std::string flag_hint(const std::string& argument) {
-    const auto name = argument.substr(0, argument.find('='));
-    std::vector<std::string> known{"--config", "--help"};
-    for (const auto& option : config::options()) {
-        if (option.scope != Scope::listen) {
-            known.push_back(flag_name(option));
-        }
+std::string flag_hint(const CLI::App& app, const std::string& argument) {
+    std::vector<std::string> known;
+    for (const auto* option : app.get_options()) {
+        for (const auto& name : option->get_lnames()) known.push_back("--" + name);
     }
-    return config::did_you_mean(name, known);
+    return config::did_you_mean(argument.substr(0, argument.find('=')), known);
 }
 
 Say usage_error(const std::string& text) { return {exit_usage, "reeve: " + text + "\n"}; }
 
-/// What CLI11 could not place.
-std::optional<Say> complain_about_extras(const CLI::App& app) {
+/// What CLI11 could not place. `way_out`: what an argument too many may have been meant for.
+std::optional<Say> complain_about_extras(const CLI::App& app, const std::string& way_out) {
     const auto extras = app.remaining();
     if (extras.empty()) {
         return std::nullopt;
     }
     const auto& first = extras.front();
     if (first.starts_with('-')) {
-        return usage_error("unknown option " + first.substr(0, first.find('=')) + flag_hint(first));
+        return usage_error("unknown option " + first.substr(0, first.find('=')) +
+                           flag_hint(app, first));
     }
-    return usage_error("unexpected argument " + config::quoted(first) +
-                       "; the workers' command comes after --");
+    return usage_error("unexpected argument " + config::quoted(first) + way_out);
 }
+
+/// CLI11 would take "-1" for a flag; with a pool without a name before it, it is none.
+std::string protect_negative(std::string word) {
+    const bool negative = word.size() > 1 && word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+    return negative ? "=" + word : word;
+}
+
+/// "web=+2" is the pool and how many; in "+2" there is no pool.
+void split_scale(TellScale& scale) {
+    const auto equals = scale.workers.find('=');
+    if (equals == std::string::npos) return;
+    scale.pool = scale.workers.substr(0, equals);
+    scale.workers.erase(0, equals + 1);
+}
+
+/// The subcommands that ask a running daemon, and where their values are kept.
+class AskCommands {
+public:
+    explicit AskCommands(CLI::App& app) : app_{app} {
+        auto& status = add("status", "Show pools, workers and sockets", AskStatus{});
+        flag<AskStatus>(status, "--json", &AskStatus::json, "As the daemon says it");
+        flag<AskStatus>(status, "--watch", &AskStatus::watch, "Again each second");
+        auto& health = add("health", "Tell whether it serves: exit code 0 or 1", AskHealth{});
+        word<AskHealth>(health, "POOL", &AskHealth::pool, "Only this pool", false);
+        auto& events = add("events", "Show what happens, a line each", AskEvents{});
+        flag<AskEvents>(events, "-f,--follow", &AskEvents::follow, "Go on until interrupted");
+        flag<AskEvents>(events, "--json", &AskEvents::json, "One JSON object a line");
+        add_changes();
+        for (const auto& command : commands_) {
+            auto& of = *command.app;
+            of.allow_extras();
+            of.add_option("--admin", whom_.path, "Admin socket of the daemon")->type_name("PATH");
+            of.add_option("--name", whom_.name, "Name of the daemon, as in its configuration")
+                ->type_name("NAME");
+            of.footer(
+                "Without --admin and --name: REEVE_ADMIN, then the socket of this user's "
+                "daemon.\n" +
+                std::string{exit_codes_text});
+        }
+    }
+
+    /// The one that was used, if one was.
+    std::optional<Request> take() const {
+        for (const auto& command : commands_) {
+            if (!command.app->parsed()) continue;
+            if (auto complaint = complain_about_extras(*command.app, "")) return *complaint;
+            auto what = command.what;
+            if (auto* scale = std::get_if<TellScale>(&what)) split_scale(*scale);
+            return Ask{whom_, std::move(what)};
+        }
+        return std::nullopt;
+    }
+
+private:
+    struct Command {
+        CLI::App* app;
+        What what;
+    };
+
+    void add_changes() {
+        const char* no_wait = "Do not wait until it is done";
+        const char* target = "A pool, or one slot of it";
+        auto& reload =
+            add("reload", "Read the configuration again and replace the workers", TellReload{});
+        word<TellReload>(reload, "POOL", &TellReload::pool, "Only this pool", false);
+        flag<TellReload>(reload, "--changed", &TellReload::changed,
+                         "Only pools whose configuration differs");
+        flag<TellReload>(reload, "--dry-run", &TellReload::dry_run, "Only say what would be done");
+        flag<TellReload>(reload, "!--no-wait", &TellReload::wait, no_wait);
+        auto& scale = add("scale", "Run more or fewer workers until the next reload", TellScale{});
+        word<TellScale>(scale, "WORKERS", &TellScale::workers,
+                        "[POOL=]N, +N or -N; the pool must be named where there are several");
+        flag<TellScale>(scale, "!--no-wait", &TellScale::wait, no_wait);
+        auto& start = add("start", "Let run what was stopped", TellStart{});
+        word<TellStart>(start, "POOL[/SLOT]", &TellStart::target, target);
+        flag<TellStart>(start, "!--no-wait", &TellStart::wait, no_wait);
+        auto& stop = add("stop", "Stop workers until they are started again", TellStop{});
+        word<TellStop>(stop, "POOL[/SLOT]", &TellStop::target, target);
+        flag<TellStop>(stop, "!--no-wait", &TellStop::wait, no_wait);
+        auto& restart =
+            add("restart", "Replace workers, each when its successor is ready", TellRestart{});
+        word<TellRestart>(restart, "POOL[/SLOT]", &TellRestart::target, target);
+        flag<TellRestart>(restart, "!--no-wait", &TellRestart::wait, no_wait);
+        auto& signal = add("signal", "Send a signal to workers", TellSignal{});
+        word<TellSignal>(signal, "POOL[/SLOT]", &TellSignal::target, target);
+        word<TellSignal>(signal, "SIGNAL", &TellSignal::signal, "USR1, SIGUSR1 or 10");
+        auto& level = add("log-level", "Change how much reeve logs", TellLogLevel{});
+        word<TellLogLevel>(level, "LEVEL", &TellLogLevel::level,
+                           "trace, debug, info, warning, error or critical");
+        auto& shutdown = add("shutdown", "Drain all workers and end reeve", TellShutdown{});
+        flag<TellShutdown>(shutdown, "--fast", &TellShutdown::fast, "Drain nothing");
+        flag<TellShutdown>(shutdown, "!--no-wait", &TellShutdown::wait, no_wait);
+    }
+
+    Command& add(const char* name, const char* help, What what) {
+        return commands_.emplace_back(Command{app_.add_subcommand(name, help), std::move(what)});
+    }
+
+    /// "!" before the name: the flag says no.
+    template <typename T>
+    static void flag(Command& to, std::string name, bool T::*member, const char* help) {
+        const bool value = !name.starts_with('!');
+        if (!value) name.erase(0, 1);
+        auto& target = std::get<T>(to.what).*member;
+        to.app->add_flag_callback(
+            name, [&target, value] { target = value; }, help);
+    }
+
+    template <typename T>
+    static void word(Command& to, const char* name, std::string T::*member, const char* help,
+                     bool required = true) {
+        auto* option = to.app->add_option(name, std::get<T>(to.what).*member, help);
+        option->required(required);
+    }
+
+    CLI::App& app_;
+    Whom whom_;
+    std::deque<Command> commands_;
+};
 
 /// All subcommands of this version.
 struct CommandLine {
@@ -174,6 +290,7 @@ struct CommandLine {
     SelectionFlags run_flags{run};
     SelectionFlags check_flags{check};
     SelectionFlags config_flags{config};
+    AskCommands asks{app};
     bool reference = false;
     bool schema = false;
     bool print = false;
@@ -181,9 +298,7 @@ struct CommandLine {
     CommandLine() {
         app.set_version_flag("--version", "reeve " REEVE_VERSION);
         app.require_subcommand(1);
-        app.footer(
-            "Exit codes: 0 asked to stop, 1 failed, 2 usage, 3 a pool gave up,\n"
-            "69 a socket or resource cannot be had, 78 bad configuration.");
+        app.footer(exit_codes_text);
         for (auto* command : {&run, &check, &config}) {
             command->footer("Everything after -- is the workers' command, untouched.");
         }
@@ -196,9 +311,13 @@ struct CommandLine {
 
     Request take(std::vector<std::string> command) {
         for (const auto* used : {&run, &check, &config}) {
-            if (auto complaint = complain_about_extras(*used)) {
+            const auto* way_out = "; the workers' command comes after --";
+            if (auto complaint = complain_about_extras(*used, way_out)) {
                 return *complaint;
             }
+        }
+        if (auto ask = asks.take()) {
+            return *std::move(ask);
         }
         if (run.parsed()) {
             return Run{run_flags.take(std::move(command))};
@@ -229,6 +348,9 @@ Request parse_arguments(const std::vector<std::string>& arguments) {
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     // CLI11 takes its arguments from the back.
     std::vector<std::string> ours{arguments.begin(), dashes};
+    if (!ours.empty() && ours.front() == "scale") {
+        for (auto& word : ours) word = protect_negative(std::move(word));
+    }
     std::reverse(ours.begin(), ours.end());
     std::vector<std::string> command;
     if (dashes != arguments.end()) {

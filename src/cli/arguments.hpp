@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/client_ask.hpp"
 #include "config/load.hpp"
 
 namespace reeve::cli {
@@ -39,7 +40,7 @@ struct Say {
     std::string text;
 };
 
-using Request = std::variant<Run, Check, PrintConfig, PrintReference, PrintSchema, Say>;
+using Request = std::variant<Run, Check, PrintConfig, PrintReference, PrintSchema, Ask, Say>;
 
 /// Everything after the first "--" is the worker's command and not looked at. Never throws for bad
 /// usage.

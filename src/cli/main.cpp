@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/arguments.hpp"
+#include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/probe.hpp"
 #include "cli/run.hpp"
@@ -56,7 +57,8 @@ bool wants_colour() {
 struct Execute {
     int operator()(const Run& run) const {
         const auto loaded = load_and_probe(run.selection);
-        return loaded.ok() ? start(loaded) : fail(loaded.errors);
+        if (!loaded.ok()) return fail(loaded.errors);
+        return start(loaded, [selection = run.selection] { return load_and_probe(selection); });
     }
     int operator()(const Check& check) const {
         const auto loaded = load_and_probe(check.selection);
@@ -77,6 +79,11 @@ struct Execute {
     int operator()(const PrintSchema& /*print*/) const {
         std::cout << config::show_schema();
         return exit_good;
+    }
+    int operator()(const Ask& ask) const {
+        Paint paint{wants_colour()};
+        paint.terminal = ::isatty(STDOUT_FILENO) == 1;
+        return run_ask(ask, variable, paint);
     }
     int operator()(const Say& say) const {
         (say.exit_code == exit_good ? std::cout : std::cerr) << say.text;

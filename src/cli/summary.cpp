@@ -53,8 +53,20 @@ std::string Paint::bold(const std::string& text) const {
     return on ? "\033[1m" + text + "\033[0m" : text;
 }
 
+std::string Paint::dim(const std::string& text) const {
+    return on ? "\033[2m" + text + "\033[0m" : text;
+}
+
+std::string Paint::green(const std::string& text) const {
+    return on ? "\033[32m" + text + "\033[0m" : text;
+}
+
 std::string Paint::yellow(const std::string& text) const {
     return on ? "\033[33m" + text + "\033[0m" : text;
+}
+
+std::string Paint::red(const std::string& text) const {
+    return on ? "\033[31m" + text + "\033[0m" : text;
 }
 
 std::string summarize(const config::Loaded& loaded, const Paint& paint) {

@@ -10,8 +10,12 @@ namespace reeve::cli {
 /// Colours for a terminal, or nothing at all.
 struct Paint {
     bool on = false;
+    bool terminal = false;  ///< what is written can be rewritten
     [[nodiscard]] std::string bold(const std::string& text) const;
+    [[nodiscard]] std::string dim(const std::string& text) const;
+    [[nodiscard]] std::string green(const std::string& text) const;
     [[nodiscard]] std::string yellow(const std::string& text) const;
+    [[nodiscard]] std::string red(const std::string& text) const;
 };
 
 /// Pools with command, workers and sockets, and a warning for each limit that may not be kept.
