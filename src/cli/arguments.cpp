@@ -317,6 +317,7 @@ struct CommandLine {
             }
         }
         if (auto ask = asks.take()) {
+            if (!command.empty()) return usage_error("only run, check and config take a command");
             return *std::move(ask);
         }
         if (run.parsed()) {

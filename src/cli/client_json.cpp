@@ -71,8 +71,9 @@ void each(const json::object& from, std::string_view key, Take take) {
 }
 
 DeathStatus parse_death(const json::object& from) {
-    return {number(from, "slot"), number(from, "pid"), text(from, "status"),
-            text(from, "reason"), text(from, "time"),  text(from, "last_output")};
+    return {number(from, "slot"),     number(from, "pid"), text(from, "status"),
+            text(from, "reason"),     text(from, "cause"), text(from, "time"),
+            text(from, "last_output")};
 }
 
 ReloadStatus parse_reload(const json::object& from) {
@@ -124,12 +125,14 @@ PoolStatus parse_pool(std::string name, const json::object& from) {
     pool.configured = number(from, "configured");
     pool.ready = number(from, "ready");
     pool.min_ready = number(from, "min_ready");
+    pool.draining = number(from, "draining");
     pool.restarts = number(from, "restarts");
     if (const auto* death = object(from, "last_death")) pool.last_death = parse_death(*death);
     if (const auto* reload = object(from, "last_reload")) pool.last_reload = parse_reload(*reload);
     pool.config_diverged = yes(from, "config_diverged");
     pool.degraded = yes(from, "degraded");
     pool.held = yes(from, "held");
+    pool.reloading = yes(from, "reloading");
     pool.not_enforced = parse_settings(from);
     each(from, "sockets", [&](const auto& entry) { pool.sockets.push_back(parse_socket(entry)); });
     each(from, "workers", [&](const auto& entry) { pool.workers.push_back(parse_worker(entry)); });
@@ -163,6 +166,9 @@ DaemonStatus parse_status(std::string_view text_of_status) {
     status.uptime = real(*from, "uptime_seconds");
     status.stopping = yes(*from, "stopping");
     status.config_diverged = yes(*from, "config_diverged");
+    if (const auto* reload = object(*from, "last_reload")) {
+        status.last_reload = parse_reload(*reload);
+    }
     if (const auto* pools = object(*from, "pools")) {
         for (const auto& [name, pool] : *pools) {
             if (const auto* parts = pool.if_object()) {

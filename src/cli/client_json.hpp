@@ -21,6 +21,7 @@ struct DeathStatus {
     Number pid;
     std::string status;  ///< "killed by SIGSEGV"
     std::string reason;
+    std::string cause;
     std::string time;
     std::string last_output;
 };
@@ -61,12 +62,14 @@ struct PoolStatus {
     Number configured;
     Number ready;
     Number min_ready;
+    Number draining;
     Number restarts;
     std::optional<DeathStatus> last_death;
     std::optional<ReloadStatus> last_reload;
     bool config_diverged = false;
     bool degraded = false;
     bool held = false;
+    bool reloading = false;
     std::vector<std::string> not_enforced;
     std::vector<SocketStatus> sockets;
     std::vector<WorkerStatus> workers;
@@ -78,6 +81,7 @@ struct DaemonStatus {
     Seconds uptime;
     bool stopping = false;
     bool config_diverged = false;
+    std::optional<ReloadStatus> last_reload;
     std::vector<PoolStatus> pools;  ///< in the order of the daemon
 };
 

@@ -57,8 +57,7 @@ int run_events(Client& client, const AskEvents& ask, const Paint& paint) {
     expect_good(answer);
     if (leaves) return exit_good;
     throw Trouble{exit_failed, "the daemon at " + client.path() +
-                                   " ended the stream; its log says "
-                                   "why, and reeve events -f goes on"};
+                                   " ended the event stream; run this again to go on"};
 }
 
 }  // namespace reeve::cli

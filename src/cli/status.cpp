@@ -1,6 +1,7 @@
 // `reeve status`: how the daemon, its pools and its workers are, as a page for people.
 #include "cli/status.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <thread>
@@ -34,8 +35,11 @@ Tone tone_of(const PoolStatus& pool) {
 
 std::string head_of(const PoolStatus& pool, const Paint& paint) {
     const auto ready = plain(pool.ready) + "/" + plain(pool.desired) + " ready";
-    return paint.bold(harmless(pool.name)) + "  " + toned(ready, tone_of(pool), paint) +
-           "  generation " + plain(pool.generation) + "  restarts " + plain(pool.restarts) + "\n";
+    auto line = paint.bold(harmless(pool.name)) + "  " + toned(ready, tone_of(pool), paint) +
+                "  generation " + plain(pool.generation) + "  restarts " + plain(pool.restarts);
+    if (pool.draining.value_or(0) > 0) line += "  draining " + plain(pool.draining);
+    if (pool.reloading) line += "  " + toned("reloading", Tone::warning, paint);
+    return line + "\n";
 }
 
 std::string sockets_of(const PoolStatus& pool, const Paint& paint) {
@@ -101,50 +105,72 @@ std::string workers_of(const PoolStatus& pool, const Paint& paint) {
     return table.text(paint);
 }
 
-std::string line_of(const std::string& label, const std::string& text, Tone tone,
-                    const Paint& paint) {
-    return "  " + toned(label, tone, paint) + "  " + text + "\n";
+constexpr std::size_t label_width = 14;
+constexpr std::size_t text_width = 84;
+
+/// A fact beside the tables: what kind it is, then the fact. What is too long for a line goes on
+/// under it.
+std::string fact(const std::string& label, const std::string& text, Tone tone, const Paint& paint) {
+    std::string out;
+    for (const auto& line : config::wrap(text, text_width)) {
+        const auto name = out.empty() ? label : "";
+        const auto room = std::string(label_width - std::min(label_width, name.size()), ' ');
+        out += "  " + (name.empty() ? "" : toned(name, tone, paint)) + room + line + "\n";
+    }
+    return out;
+}
+
+/// "2026-11-22 21:14:51Z" of "2026-11-22T21:14:51.123Z"; anything else as it is.
+std::string short_time(const std::string& time) {
+    constexpr std::size_t seconds = 19;
+    if (time.size() <= seconds || time[10] != 'T' || !time.ends_with('Z')) return harmless(time);
+    return harmless(time.substr(0, 10) + " " + time.substr(11, seconds - 11) + "Z");
 }
 
 std::string death_of(const PoolStatus& pool, const Paint& paint) {
     if (!pool.last_death) return {};
     const auto& death = *pool.last_death;
-    std::string text =
-        "slot " + plain(death.slot) + " pid " + plain(death.pid) + ", " + plain(death.status);
-    if (!death.reason.empty() && death.reason != "none") {
-        text += ", reason " + harmless(death.reason);
-    }
-    if (!death.time.empty()) text += ", " + harmless(death.time);
-    auto out = line_of("last death", text, Tone::faint, paint);
+    auto text = short_time(death.time);
+    text += (text.empty() ? "" : ", ") + std::string{"slot "} + plain(death.slot) + " pid " +
+            plain(death.pid) + " " + plain(death.status);
+    if (!death.cause.empty()) text += ", cause " + harmless(death.cause);
+    if (!death.reason.empty()) text += ", reason " + harmless(death.reason);
     auto last = std::string_view{death.last_output};
     while (last.ends_with('\n')) last.remove_suffix(1);
     if (const auto start = last.rfind('\n'); start != std::string_view::npos) {
         last.remove_prefix(start + 1);
     }
-    if (!last.empty()) out += "              " + harmless(last.substr(0, 84)) + "\n";
+    auto out = fact("last death", text, Tone::faint, paint);
+    if (!last.empty()) {
+        out += fact("", harmless("| " + std::string{last.substr(0, text_width - 2)}), Tone::normal,
+                    paint);
+    }
     return out;
 }
 
-std::string reload_of(const PoolStatus& pool, const Paint& paint) {
-    if (!pool.last_reload) return {};
-    const auto& reload = *pool.last_reload;
-    auto text = plain(reload.result);
-    if (reload.took) text += ", took " + short_span(reload.took);
-    if (!reload.time.empty()) text += ", " + harmless(reload.time);
-    if (!reload.why.empty()) text += ": " + harmless(reload.why);
-    return line_of("last reload", text, Tone::faint, paint);
+std::string reload_of(const std::optional<ReloadStatus>& last, const Paint& paint) {
+    if (!last) return {};
+    auto text = short_time(last->time);
+    text += (text.empty() ? "" : ", ") + plain(last->result);
+    if (last->took) text += " after " + short_span(last->took);
+    if (!last->why.empty()) text += ": " + harmless(last->why);
+    return fact("last reload", text, Tone::faint, paint);
+}
+
+std::string diverged(const Paint& paint) {
+    return fact("diverged", "the configuration on disk is not the one that runs", Tone::bad, paint);
 }
 
 std::string warnings_of(const PoolStatus& pool, const Paint& paint) {
     std::string out;
     const auto warn = [&](const std::string& label, const std::string& text, Tone tone) {
-        out += line_of(label, text, tone, paint);
+        out += fact(label, text, tone, paint);
     };
-    if (pool.held) warn("stopped", "by command; reeve start " + pool.name, Tone::warning);
-    if (pool.degraded) warn("degraded", "workers fail again and again", Tone::bad);
-    if (pool.config_diverged) {
-        warn("diverged", "the configuration on disk is not the one that runs", Tone::bad);
+    if (pool.held) {
+        warn("stopped", "by command, until reeve start " + harmless(pool.name), Tone::warning);
     }
+    if (pool.degraded) warn("degraded", "workers fail again and again", Tone::bad);
+    if (pool.config_diverged) out += diverged(paint);
     if (pool.configured && pool.desired && *pool.configured != *pool.desired && !pool.held) {
         warn("scaled",
              plain(pool.desired) + " workers, configured are " + plain(pool.configured) +
@@ -163,13 +189,14 @@ std::string warnings_of(const PoolStatus& pool, const Paint& paint) {
 
 std::string render_status(const DaemonStatus& status, const Paint& paint) {
     std::string out = first_line(status, paint);
-    if (status.config_diverged) {
-        out += toned("diverged", Tone::bad, paint) +
-               "  the configuration on disk is not the one that runs\n";
-    }
+    if (status.config_diverged) out += diverged(paint);
+    out += reload_of(status.last_reload, paint);
     for (const auto& pool : status.pools) {
-        out += "\n" + head_of(pool, paint) + warnings_of(pool, paint) + reload_of(pool, paint) +
-               death_of(pool, paint) + sockets_of(pool, paint) + workers_of(pool, paint);
+        out += "\n" + head_of(pool, paint) + warnings_of(pool, paint);
+        const bool said = status.last_reload && pool.last_reload &&
+                          status.last_reload->time == pool.last_reload->time;
+        if (!said) out += reload_of(pool.last_reload, paint);
+        out += death_of(pool, paint) + sockets_of(pool, paint) + workers_of(pool, paint);
     }
     return out;
 }

@@ -111,6 +111,55 @@ TEST_CASE("the other subcommands are found") {
     CHECK(std::get<PrintConfig>(print).selection.command == Arguments{"x"});
 }
 
+TEST_CASE("what is asked of a daemon keeps its words, and waits unless told not to") {
+    const auto what = [](const Arguments& arguments) {
+        const auto request = parse_arguments(arguments);
+        if (const auto* say = std::get_if<Say>(&request)) {
+            FAIL(say->text);
+        }
+        return std::get<Ask>(request).what;
+    };
+    const auto scale = [&](const std::string& word) {
+        const auto tell = std::get<TellScale>(what({"scale", word}));
+        return tell.pool + " " + tell.workers;
+    };
+    CHECK(scale("web=8") == "web 8");
+    CHECK(scale("web=+2") == "web +2");
+    CHECK(scale("web=-1") == "web -1");
+    CHECK(scale("-1") == " -1");
+    CHECK(scale("+3") == " +3");
+    CHECK(scale("8") == " 8");
+    const auto reload = std::get<TellReload>(what({"reload", "web", "--changed", "--no-wait"}));
+    CHECK(reload.pool == "web");
+    CHECK(reload.changed);
+    CHECK_FALSE(reload.dry_run);
+    CHECK_FALSE(reload.wait);
+    CHECK(std::get<TellReload>(what({"reload", "--dry-run"})).wait);
+    CHECK(std::get<TellStart>(what({"start", "web/3"})).target == "web/3");
+    CHECK_FALSE(std::get<TellStop>(what({"stop", "web", "--no-wait"})).wait);
+    CHECK(std::get<TellRestart>(what({"restart", "web"})).wait);
+    CHECK(std::get<TellSignal>(what({"signal", "web/0", "USR1"})).signal == "USR1");
+    CHECK(std::get<TellLogLevel>(what({"log-level", "debug"})).level == "debug");
+    CHECK(std::get<TellShutdown>(what({"shutdown", "--fast"})).fast);
+    CHECK(std::get<AskStatus>(what({"status", "--json"})).json);
+    CHECK(std::get<AskEvents>(what({"events", "-f"})).follow);
+    CHECK(std::get<AskHealth>(what({"health", "web"})).pool == "web");
+    const auto whom = std::get<Ask>(parse_arguments({"status", "--admin", "/a", "--name=n"})).whom;
+    CHECK(whom.path == "/a");
+    CHECK(whom.name == "n");
+}
+
+TEST_CASE("a mistake in what is asked is named before any daemon is bothered") {
+    CHECK(complaint({"status", "--jsn"}) == "reeve: unknown option --jsn; did you mean --json?\n");
+    CHECK(complaint({"stop", "web", "queue"}) == "reeve: unexpected argument \"queue\"\n");
+    complaint({"stop"});
+    complaint({"scale"});
+    complaint({"signal", "web"});
+    complaint({"log-level"});
+    complaint({"status", "--admin"});
+    complaint({"status", "--", "x"});
+}
+
 TEST_CASE("the file that is read is the one that was named nearest") {
     const auto environment = [](const std::string& value) {
         return [value](const std::string& name) {
