@@ -16,7 +16,7 @@ namespace reeve::daemon {
 
 using WallTime = std::chrono::sys_time<std::chrono::nanoseconds>;
 
-/// The end of a process that was at fault, that nobody had asked to leave, or that had to be killed.
+/// The end of a process that failed, that nobody had asked to leave, or that had to be killed.
 struct Death {
     std::uint32_t slot = 0;
     pid_t pid = 0;
