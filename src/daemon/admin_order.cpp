@@ -170,15 +170,17 @@ core::ScaleCommand scale_command(Arguments& arguments) {
     const std::string text = arguments.needed("workers");
     if (text.empty()) return command;
     command.relative = text.front() == '+' || text.front() == '-';
-    const char* const begin = text.data() + (text.front() == '+' ? 1 : 0);
+    const char* const begin = text.data() + (command.relative ? 1 : 0);
     const char* const end = text.data() + text.size();
-    constexpr std::int64_t amount_max = 1'000'000;
-    const auto [stop, error] = std::from_chars(begin, end, command.amount);
-    if (error != std::errc{} || stop != end || begin == end || *begin == '+' ||
-        command.amount > amount_max || command.amount < -amount_max) {
+    constexpr std::uint32_t amount_max = 1'000'000;
+    std::uint32_t amount = 0;  // without a sign: a second one is refused
+    const auto [stop, error] = std::from_chars(begin, end, amount);
+    if (error != std::errc{} || stop != end || amount > amount_max) {
         arguments.refuse("workers: " + quoted(text) +
                          " is neither a number nor a change like +2 or -1");
+        return command;
     }
+    command.amount = text.front() == '-' ? -std::int64_t{amount} : std::int64_t{amount};
     return command;
 }
 
