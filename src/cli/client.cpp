@@ -277,6 +277,9 @@ Response Client::post(std::string_view target, const std::string& body,
     late.async_wait([&](const error_code&) { begin(); });
     events.start(begin, [](const error_code&) {});
     context.run();
+    // What was sent before the answer belongs before it.
+    context.restart();
+    context.poll();
     return exchange.take();
 }
 

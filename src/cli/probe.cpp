@@ -33,6 +33,7 @@ public:
             look_for("command", process.command);
             look_for("on_hang", pool_.on_hang);
             look_for("on_degraded", pool_.on_degraded);
+            look_for("before_start", pool_.before_start);
         }
         if (!process.env_file.empty() && ::access(process.env_file.c_str(), R_OK) != 0) {
             report("env_file", process.env_file + ": " + std::strerror(errno));

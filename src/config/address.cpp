@@ -69,6 +69,23 @@ Result parse_unix(std::string_view rest) {
         " needs an absolute path or an abstract name: unix:/run/app.sock or unix:@app");
 }
 
+/// Names as FileDescriptorName= of a socket unit takes them.
+Result parse_inherited(std::string_view text, std::string_view name) {
+    constexpr std::size_t name_max = 255;
+    const bool valid = !name.empty() && name.size() <= name_max &&
+                       std::all_of(name.begin(), name.end(),
+                                   [](char c) { return c > ' ' && c < 127 && c != ':'; });
+    if (!valid) {
+        return Result::failure(quoted(text) +
+                               " needs the name of a socket that systemd passes, as its unit's "
+                               "FileDescriptorName= says: systemd:web");
+    }
+    core::Listen listen;
+    listen.kind = core::Listen::Kind::inherited;
+    listen.path = name;
+    return Result::success(std::move(listen));
+}
+
 Result parse_tcp(std::string_view text, std::string_view rest) {
     const auto failure = [&](const std::string& why) {
         return Result::failure(quoted(text) + " " + why);
@@ -76,7 +93,8 @@ Result parse_tcp(std::string_view text, std::string_view rest) {
     const auto colon = rest.rfind(':');
     if (colon == std::string_view::npos) {
         return failure(
-            "is not an address (like 127.0.0.1:8000, [::1]:8000, unix:/run/app.sock, unix:@app)");
+            "is not an address (like 127.0.0.1:8000, [::1]:8000, unix:/run/app.sock, unix:@app, "
+            "systemd:web)");
     }
     auto host = rest.substr(0, colon);
     const auto port = parse_count(rest.substr(colon + 1), 0, 65535);
@@ -115,8 +133,7 @@ Parsed<core::Listen> parse_address(std::string_view text) {
         return parse_unix(text.substr(5));
     }
     if (text.starts_with("systemd:")) {
-        return Result::failure(quoted(text) +
-                               ": sockets passed by systemd are not in this version");
+        return parse_inherited(text, text.substr(8));
     }
     return parse_tcp(text, text.starts_with("tcp://") ? text.substr(6) : text);
 }
@@ -130,6 +147,7 @@ std::string format_address(const core::Listen& listen) {
         }
         case core::Listen::Kind::unix_path: return "unix:" + listen.path;
         case core::Listen::Kind::unix_abstract: return "unix:@" + listen.path;
+        case core::Listen::Kind::inherited: return "systemd:" + listen.path;
     }
     return {};
 }

@@ -51,6 +51,7 @@ private:
         policy.has_sockets = !pool_.listen.empty();
         policy.has_on_hang = !pool_.on_hang.empty();
         policy.has_on_degraded = !pool_.on_degraded.empty();
+        policy.has_before_start = !pool_.before_start.empty();
     }
 
     void check_command() const {
@@ -99,7 +100,8 @@ private:
         if (is_fd && pool_.process.handoff == core::Handoff::receive) {
             return text + " needs handoff: inherit; with receive a worker asks for its sockets";
         }
-        if (is_port && socket->kind != core::Listen::Kind::tcp) {
+        if (is_port && socket->kind != core::Listen::Kind::tcp &&
+            socket->kind != core::Listen::Kind::inherited) {
             return text + ": a Unix socket has no port";
         }
         return {};
@@ -249,6 +251,40 @@ bool is_written(const core::PoolConfig& pool, std::string_view option) {
 }
 
 void check_pool(core::PoolConfig& pool, Reading& reading) { PoolCheck{pool, reading}.run(); }
+
+namespace {
+
+const core::PoolConfig* find_pool(const core::Config& config, const std::string& name) {
+    const auto found = std::find_if(config.pools.begin(), config.pools.end(),
+                                    [&](const auto& pool) { return pool.name == name; });
+    return found == config.pools.end() ? nullptr : &*found;
+}
+
+/// Whether `pool` comes after itself; `depth` bounds the walk where another circle is met.
+bool comes_after(const core::Config& config, const core::PoolConfig& pool,
+                 const std::string& itself, std::size_t depth) {
+    return std::any_of(pool.after.begin(), pool.after.end(), [&](const std::string& name) {
+        if (name == itself) return true;
+        const auto* earlier = find_pool(config, name);
+        return earlier != nullptr && depth < config.pools.size() &&
+               comes_after(config, *earlier, itself, depth + 1);
+    });
+}
+
+}  // namespace
+
+void check_order(const core::Config& config, Reading& reading) {
+    for (const auto& pool : config.pools) {
+        const auto path = "pools." + pool.name + ".after";
+        const auto report = [&](const std::string& text) {
+            reading.problems.add(reading.place_of(path), path, text);
+        };
+        for (const auto& name : pool.after) {
+            if (find_pool(config, name) == nullptr) report("there is no pool " + name);
+        }
+        if (comes_after(config, pool, pool.name, 0)) report("the pool would wait for itself");
+    }
+}
 
 void check_addresses(const core::Config& config, Reading& reading) {
     std::map<std::string, std::string> taken;

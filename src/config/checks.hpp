@@ -17,6 +17,9 @@ void check_pool(core::PoolConfig& pool, Reading& reading);
 /// Reports addresses that two sockets claim.
 void check_addresses(const core::Config& config, Reading& reading);
 
+/// Reports an `after` that names no pool, or leads in a circle.
+void check_order(const core::Config& config, Reading& reading);
+
 /// Whether the user set `option` (flag, file, defaults or environment).
 bool is_written(const core::PoolConfig& pool, std::string_view option);
 

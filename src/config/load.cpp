@@ -37,7 +37,7 @@ Tree node_of(const FlagValue& flag) {
         return node;
     }
     if (std::holds_alternative<ListenKind>(kind) || std::holds_alternative<ExitCodesKind>(kind) ||
-        std::holds_alternative<AccountsKind>(kind)) {
+        std::holds_alternative<NamesKind>(kind)) {
         node.kind = Tree::Kind::sequence;
         for (const auto& text : flag.values) {
             node.children.push_back(make_scalar(place, text));
@@ -76,6 +76,7 @@ public:
         read_defaults();
         read_pools();
         check_addresses(loaded_.config, reading_);
+        check_order(loaded_.config, reading_);
         loaded_.errors = reading_.problems.lines();
         for (const auto& [path, place] : reading_.places) {
             loaded_.places[path] = describe(place);

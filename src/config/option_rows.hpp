@@ -4,13 +4,14 @@
 #include <chrono>
 
 #include "config/options.hpp"
+#include "core/limits.hpp"
 
 namespace reeve::config {
 
 constexpr core::Duration day = std::chrono::hours{24};
 constexpr core::Duration year = 365 * day;
 constexpr std::uint64_t count_max = 1'000'000'000'000;
-constexpr std::uint32_t workers_max = 4096;
+constexpr auto workers_max = static_cast<std::uint32_t>(core::workers_max);
 constexpr std::uint64_t bytes_max = std::uint64_t{1} << 50U;
 
 template <auto Member>

@@ -131,9 +131,10 @@ struct ListenKind {
 /// The address of one socket.
 struct AddressKind {};
 
-/// Names or numbers of users or groups.
-struct AccountsKind {
+/// Several names: of users or groups, or of pools.
+struct NamesKind {
     Ref<std::vector<std::string>> ref;
+    TextKind::Form form = TextKind::Form::account;
 };
 
 /// A path, or "none", which turns the thing off.
@@ -149,7 +150,7 @@ struct AddressOrOffKind {
 
 using Kind = std::variant<BoolKind, DurationKind, CountKind, BytesKind, WorkersKind, ChoiceKind,
                           TextKind, CommandKind, SignalKind, ExitCodesKind, EnvironmentKind,
-                          LimitsKind, OctalKind, IntegerKind, ListenKind, AddressKind, AccountsKind,
+                          LimitsKind, OctalKind, IntegerKind, ListenKind, AddressKind, NamesKind,
                           PathOrNoneKind, AddressOrOffKind>;
 
 struct Option {

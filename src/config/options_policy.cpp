@@ -10,8 +10,15 @@ namespace {
 using core::OnGiveUp;
 using core::PoolConfig;
 using core::PoolPolicy;
+using core::Update;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+constexpr std::array updates{
+    named("rolling", Update::rolling, "the successor first, then the old worker goes"),
+    named("recreate", Update::recreate,
+          "the old worker goes first: for what may exist once only, such as a scheduler"),
+};
 
 constexpr std::array give_ups{
     named("retry", OnGiveUp::retry, "the pool is degraded, loudly, and reeve keeps trying"),
@@ -71,6 +78,19 @@ const std::array rows{
            Reload::live, "workers",
            "How many workers may be finishing their last requests at a time; further replacements "
            "wait."},
+    Option{"update", Scope::pool, choice<&PoolPolicy::update>(updates), Reload::live, "rolling",
+           "How a worker is replaced."},
+    Option{"after", Scope::pool, NamesKind{&field<&PoolConfig::after>, TextKind::Form::name},
+           Reload::live, "",
+           "Pools that must be available before this one starts. They stop in reverse order."},
+    Option{"before_start", Scope::pool, CommandKind{&field<&PoolConfig::before_start>},
+           Reload::live, "",
+           "Command that is run once before the pool starts and before each reload of it, as the "
+           "pool's user, such as a database migration. When it fails, so does the start or the "
+           "reload."},
+    Option{"before_start_timeout", Scope::pool,
+           duration<&PoolPolicy::before_start_timeout>(milliseconds{1}, day), Reload::live, "60s",
+           "How long before_start may run before it is killed and has failed."},
     Option{"min_ready", Scope::pool, count<&PoolPolicy::min_ready>(0, workers_max), Reload::live,
            "1", "How many workers must be ready for the pool to count as ready."},
     Option{"start_concurrency", Scope::pool,

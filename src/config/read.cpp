@@ -201,25 +201,25 @@ bool Reader::add_codes(std::vector<int>& codes) const {
     });
 }
 
-bool Reader::operator()(const AccountsKind& kind) const {
-    std::vector<std::string> accounts;
+bool Reader::operator()(const NamesKind& kind) const {
+    std::vector<std::string> names;
     const bool good =
         node_.kind == Tree::Kind::sequence
-            ? with_items([&](const Reader& item) { return item.add_accounts(accounts); })
-            : add_accounts(accounts);
-    if (good) kind.ref(target_) = std::move(accounts);
+            ? with_items([&](const Reader& item) { return item.add_names(kind.form, names); })
+            : add_names(kind.form, names);
+    if (good) kind.ref(target_) = std::move(names);
     return good;
 }
 
 /// "www-data" or "www-data,1000".
-bool Reader::add_accounts(std::vector<std::string>& accounts) const {
+bool Reader::add_names(TextKind::Form form, std::vector<std::string>& names) const {
     return with_scalar([&](const std::string& text) {
         for (std::size_t begin = 0; begin <= text.size();) {
             const auto end = std::min(text.find(',', begin), text.size());
-            auto account = text.substr(begin, end - begin);
-            const auto wrong = what_is_wrong(TextKind::Form::account, account);
+            auto name = text.substr(begin, end - begin);
+            const auto wrong = what_is_wrong(form, name);
             if (!wrong.empty()) return fail(wrong);
-            accounts.push_back(std::move(account));
+            names.push_back(std::move(name));
             begin = end + 1;
         }
         return true;

@@ -13,7 +13,9 @@ constexpr std::size_t listen_max = 64;
 /// Options of a socket that not every kind of socket has.
 bool has_effect(std::string_view option, const core::Listen& socket) {
     const bool tcp = socket.kind == core::Listen::Kind::tcp;
-    if (option == "nodelay") return tcp;
+    const bool inherited = socket.kind == core::Listen::Kind::inherited;
+    if (option == "nodelay") return tcp || inherited;
+    if (option == "backlog") return !inherited;
     if (option == "v6only") return tcp && socket.host.find(':') != std::string::npos;
     if (option == "mode" || option == "owner" || option == "group") {
         return socket.kind == core::Listen::Kind::unix_path;

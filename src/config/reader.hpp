@@ -33,7 +33,7 @@ public:
     bool operator()(const IntegerKind& kind) const;
     bool operator()(const AddressKind& kind) const;
     bool operator()(const ListenKind& kind) const;
-    bool operator()(const AccountsKind& kind) const;
+    bool operator()(const NamesKind& kind) const;
     bool operator()(const PathOrNoneKind& kind) const;
     bool operator()(const AddressOrOffKind& kind) const;
 
@@ -91,7 +91,7 @@ private:
 
     [[nodiscard]] bool store_command(const CommandKind& kind, std::vector<std::string> words) const;
     [[nodiscard]] bool add_codes(std::vector<int>& codes) const;
-    [[nodiscard]] bool add_accounts(std::vector<std::string>& accounts) const;
+    [[nodiscard]] bool add_names(TextKind::Form form, std::vector<std::string>& names) const;
 
     // Sockets.
     [[nodiscard]] bool add(std::vector<core::Listen>& sockets, core::Listen socket) const;

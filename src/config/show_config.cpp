@@ -86,7 +86,7 @@ struct Shown {
     std::string operator()(const AddressKind& /*kind*/) const {
         return yaml_string(format_address(*target.listen));
     }
-    std::string operator()(const AccountsKind& kind) const {
+    std::string operator()(const NamesKind& kind) const {
         std::vector<std::string> names;
         for (const auto& name : kind.ref(target)) {
             names.push_back(yaml_string(name));
@@ -106,7 +106,9 @@ struct Shown {
 
 bool applies(const Option& option, const core::Listen& listen) {
     const bool tcp = listen.kind == core::Listen::Kind::tcp;
-    if (option.key == "nodelay") return tcp;
+    const bool inherited = listen.kind == core::Listen::Kind::inherited;
+    if (option.key == "nodelay") return tcp || inherited;
+    if (option.key == "backlog") return !inherited;
     if (option.key == "v6only") return tcp && listen.host.find(':') != std::string::npos;
     if (option.key == "mode") return listen.kind == core::Listen::Kind::unix_path;
     return true;

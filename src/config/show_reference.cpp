@@ -85,8 +85,8 @@ struct KindWords {
     }
     std::string operator()(const ListenKind& /*kind*/) const { return "address, list, or map"; }
     std::string operator()(const AddressKind& /*kind*/) const { return "address"; }
-    std::string operator()(const AccountsKind& /*kind*/) const {
-        return "list of names or numbers";
+    std::string operator()(const NamesKind& kind) const {
+        return kind.form == TextKind::Form::account ? "list of names or numbers" : "list of names";
     }
     std::string operator()(const PathOrNoneKind& /*kind*/) const { return "path, or none"; }
     std::string operator()(const AddressOrOffKind& /*kind*/) const { return "HOST:PORT, or off"; }

@@ -56,7 +56,7 @@ struct KindSchema {
                R"({"$ref": "#/definitions/socket"}]})";
     }
     std::string operator()(const AddressKind& /*kind*/) const { return text; }
-    std::string operator()(const AccountsKind& /*kind*/) const {
+    std::string operator()(const NamesKind& /*kind*/) const {
         return R"("type": ["array", "string", "integer"], "items": {"type": ["string", "integer"]})";
     }
     std::string operator()(const PathOrNoneKind& /*kind*/) const { return text; }

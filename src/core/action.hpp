@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 
 #include "core/beat.hpp"
+#include "core/command.hpp"
 #include "core/ids.hpp"
 #include "core/time.hpp"
 
@@ -74,12 +76,49 @@ struct IgnoreBeats {
 /// served.
 struct RefuseConnections {};
 
+/// From here on a Spawn may name this generation of the pool: it is started as the `position`'th pool
+/// of the configuration that this command brought says.
+struct BeginGeneration {
+    PoolIndex pool{};
+    Generation generation{};
+    CommandId command{};
+    std::uint32_t position = 0;
+};
+
+/// No process of this generation is left and none will be made: its sockets may go.
+struct EndGeneration {
+    PoolIndex pool{};
+    Generation generation{};
+};
+
+/// This generation is the one in force from here on: what only others listen on is refused.
+struct KeepGeneration {
+    PoolIndex pool{};
+    Generation generation{};
+};
+
+/// The pool's before_start command is to be run as this generation says. Answered by
+/// BeforeStartEnded.
+struct RunBeforeStart {
+    PoolIndex pool{};
+    Generation generation{};
+    Duration within{};
+};
+
+/// Answer to a command. `text` says in a few words what came of it.
+struct Reply {
+    CommandId command{};
+    Verdict verdict{};
+    std::string text;
+};
+
 /// End the daemon with this exit code: no process is left.
 struct Leave {
     int exit_code = 0;
 };
 
 using Action = std::variant<Spawn, Signal, Drain, Probe, Examine, Sample, Describe, RunHangHook,
-                            RunDegradedHook, IgnoreBeats, RefuseConnections, Leave>;
+                            RunDegradedHook, IgnoreBeats, RefuseConnections, BeginGeneration,
+                            EndGeneration, KeepGeneration, RunBeforeStart, Reply, Leave>;
 
 }  // namespace reeve::core

@@ -23,6 +23,9 @@ enum class Liveness { automatic, native, required, none };
 /// time alone.
 enum class ReadyBy { automatic, native, delay };
 
+/// How a worker is replaced: its successor first, or only once it is gone (a singleton).
+enum class Update { rolling, recreate };
+
 /// What reeve does when a pool that has been ready before cannot stay up.
 enum class OnGiveUp { retry, exit };
 
@@ -39,12 +42,12 @@ enum class LogTarget { standard_error, standard_output };
 
 /// One listening socket as configured.
 struct Listen {
-    enum class Kind { tcp, unix_path, unix_abstract };
+    enum class Kind { tcp, unix_path, unix_abstract, inherited };
     std::string name;  ///< as the worker sees it in LISTEN_FDNAMES; unique in the pool
     Kind kind = Kind::tcp;
     std::string host;        ///< tcp: a literal address or a name; no brackets
     std::uint16_t port = 0;  ///< tcp: 0 lets the kernel pick
-    std::string path;        ///< unix: file path, or abstract name without the '@'
+    std::string path;  ///< unix: file path, or abstract name without the '@'; inherited: its name
     int backlog = 2048;
     bool nodelay = true;   ///< TCP_NODELAY, inherited by accepted sockets
     bool v6only = false;   ///< for tcp on an IPv6 address
@@ -98,10 +101,13 @@ struct PoolPolicy {
     Liveness liveness = Liveness::automatic;
     ReadyBy ready = ReadyBy::automatic;
     OnGiveUp on_give_up = OnGiveUp::retry;
+    Update update = Update::rolling;
+    Duration before_start_timeout = std::chrono::seconds{60};
     bool timeout_written = false;  ///< the user asked for `timeout`, so its absence matters
     bool has_sockets = false;
     bool has_on_hang = false;
     bool has_on_degraded = false;
+    bool has_before_start = false;
     friend bool operator==(const PoolPolicy&, const PoolPolicy&) = default;
 };
 
@@ -131,7 +137,9 @@ struct PoolConfig {
     std::vector<Listen> listen;
     std::vector<std::string> on_hang;  ///< argv, no shell; empty = none
     std::vector<std::string> on_degraded;
-    std::vector<std::string> written;  ///< options that the user set, by key
+    std::vector<std::string> before_start;  ///< run once per start and reload
+    std::vector<std::string> after;         ///< pools that must be ready before this one starts
+    std::vector<std::string> written;       ///< options that the user set, by key
     friend bool operator==(const PoolConfig&, const PoolConfig&) = default;
 };
 
@@ -144,10 +152,32 @@ struct LogConfig {
     friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
+/// The socket on which reeve takes commands and tells what it sees.
+struct AdminConfig {
+    bool enabled = true;
+    std::string path;                         ///< empty = the place that is usual for who runs it
+    unsigned mode = 0660;                     ///< of the socket's file
+    std::string owner;                        ///< user name or number, empty = reeve's
+    std::string group;                        ///< group name or number, empty = reeve's
+    std::vector<std::string> read_users;      ///< may look, by name or number
+    std::vector<std::string> read_groups;     ///< the same for groups, also supplementary ones
+    std::vector<std::string> command_users;   ///< may look and command
+    std::vector<std::string> command_groups;  ///< the same for groups
+    friend bool operator==(const AdminConfig&, const AdminConfig&) = default;
+};
+
+/// The read-only HTTP address for scrapers and probes.
+struct MetricsConfig {
+    std::optional<Listen> listen;  ///< a TCP address; nothing = off
+    friend bool operator==(const MetricsConfig&, const MetricsConfig&) = default;
+};
+
 struct Config {
     std::string name;  ///< of the instance; empty = the only one
     std::vector<PoolConfig> pools;
     LogConfig log;
+    AdminConfig admin;
+    MetricsConfig metrics;
     Duration stop_delay{};  ///< between TERM and the first refused connection
     Duration queue_grace =
         std::chrono::seconds{5};  ///< how long queued connections may keep a stop waiting

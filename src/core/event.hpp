@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "core/beat.hpp"
+#include "core/command.hpp"
 #include "core/exit_status.hpp"
 #include "core/ids.hpp"
 #include "core/time.hpp"
@@ -104,12 +105,26 @@ struct RotationRequested {
     Seat seat;
 };
 
+/// An operator gave a command. Answered by Reply, sooner or later, where `id` is not none.
+struct Commanded {
+    CommandId id{};
+    Command command;
+};
+
+/// Answer to RunBeforeStart.
+struct BeforeStartEnded {
+    PoolIndex pool{};
+    Generation generation{};
+    bool succeeded = false;
+    std::string how;  ///< "exited with code 3", for people
+};
+
 /// The one timer fired.
 struct Tick {};
 
 using Event = std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage, Exited, Spawned,
                            SpawnFailed, Greeted, SaidReady, Probed, Examined, Sampled, HookEnded,
-                           RotationRequested, Tick>;
+                           RotationRequested, Commanded, BeforeStartEnded, Tick>;
 
 /// Position of an event among those of one turn: signs of life count before anybody is declared
 /// dead, an exit annuls a Ready of the same incarnation, and nobody is respawned while a stop

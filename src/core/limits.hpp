@@ -12,6 +12,9 @@ namespace reeve::core {
 /// Processes of one worker that may beat on its pipe; further ones are counted and not followed.
 inline constexpr std::size_t beat_streams_max = 16;
 
+/// Workers that one pool may have.
+inline constexpr std::int64_t workers_max = 4096;
+
 /// Processes of one slot that may be on their way out before a failing worker has to be gone to be
 /// replaced.
 inline constexpr std::size_t leaving_per_slot_max = 4;

@@ -29,18 +29,32 @@ void for_each_worker(Slot& slot, Visit&& visit) {
 
 }  // namespace
 
-Pool::Pool(const PoolConfig& config, PoolIndex index, std::uint64_t seed)
+Pool::Pool(const PoolConfig& config, PoolIndex index, std::uint64_t seed, Generation generation)
     : policy_(config.policy),
       name_(config.name),
+      after_(config.after),
       index_(index),
       seed_(seed),
+      generation_(generation),
+      last_generation_(generation),
+      editions_{{generation, config.policy}},
+      wanted_(config.policy.workers),
       slots_(config.policy.workers),
       due_(slots_.size()),
-      is_touched_(slots_.size()) {}
+      is_touched_(slots_.size()) {
+    for (Slot& slot : slots_) slot.generation = generation;
+}
 
-Context Pool::context(SlotIndex slot, Time now, Output& out) {
+const PoolPolicy& Pool::policy_of(Generation generation) const noexcept {
+    for (const Edition& edition : editions_) {
+        if (edition.generation == generation) return edition.policy;
+    }
+    return policy_;
+}
+
+Context Pool::context(SlotIndex slot, const Worker& worker, Time now, Output& out) {
     touch(slot);
-    return Context{policy_, Seat{index_, slot}, seed_, now, out};
+    return Context{policy_of(worker.generation()), Seat{index_, slot}, seed_, now, out};
 }
 
 Worker* Pool::find(Incarnation incarnation, SlotIndex slot) {
@@ -55,8 +69,8 @@ void Pool::on_time(Time now, Output& out) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         if (!is_touched_[i] && (!due_[i] || now < *due_[i])) continue;
         for_each_worker(slots_[i], [&](Worker& worker) {
-            const auto due = worker.deadline(policy_);
-            if (due && now >= *due) worker.on_time(context(slot_index(i), now, out));
+            const auto due = worker.deadline(policy_of(worker.generation()));
+            if (due && now >= *due) worker.on_time(context(slot_index(i), worker, now, out));
         });
     }
 }
@@ -78,42 +92,51 @@ void Pool::forgive(Duration late, Time now) {
 void Pool::request_rotation(SlotIndex slot, Time now, Output& out) {
     const auto index = number(slot);
     if (index >= slots_.size()) return;
-    slots_[index].current.mark_due(context(slot, now, out), Reason::requested, 0, 0);
+    Worker& worker = slots_[index].current;
+    worker.mark_due(context(slot, worker, now, out), Reason::requested, 0, 0);
 }
 
 void Pool::stop(StopMode mode, Time now, Output& out) {
     frozen_ = true;
+    stopping_ = true;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        const Context here = context(slot_index(i), now, out);
-        for_each_worker(slots_[i], [&](Worker& worker) { worker.stop(here, mode); });
+        for_each_worker(slots_[i], [&](Worker& worker) {
+            worker.stop(context(slot_index(i), worker, now, out), mode);
+        });
     }
 }
 
 void Pool::freeze(Time now, Output& out) {
     frozen_ = true;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        const Context here = context(slot_index(i), now, out);
-        for_each_worker(slots_[i], [&](Worker& worker) { worker.disown(here); });
+        for_each_worker(slots_[i], [&](Worker& worker) {
+            worker.disown(context(slot_index(i), worker, now, out));
+        });
     }
 }
 
 void Pool::reconcile(Time now, Registry& registry, Output& out) {
     if (!began_) began_ = now;
+    if (!frozen_ && changeover_) advance_change(now, out);
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
         std::erase_if(slot.leaving,
                       [](const Worker& worker) { return !has_process(worker.state()); });
         if (frozen_) continue;
+        settle_wanted(slot, slot_index(i), now, out);
         replace_lost(slot, slot_index(i), now, out);
         promote(slot, slot_index(i), now, out);
     }
     if (!frozen_) {
+        resize(out);
         // Only now is it known how much room there is beside the slots.
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             replace_failing(slots_[i], slot_index(i), now, out);
         }
-        start_waiting(now, registry, out);
-        roll(now, registry, out);
+        if (stage_ == Stage::open) {
+            start_waiting(now, registry, out);
+            roll(now, registry, out);
+        }
         say_not_enforced(now, out);
     }
     judge(now, out);
@@ -131,11 +154,12 @@ void Pool::replace_lost(Slot& slot, SlotIndex index, Time now, Output& out) {
     }
     if (has_process(slot.current.state())) return;
     if (slot.current.state() == State::failed && !has_process(slot.successor->state())) {
-        slot.successor->disown(context(index, now, out));
+        slot.successor->disown(context(index, *slot.successor, now, out));
         slot.successor.reset();
         return;
     }
-    slot.current.disown(context(index, now, out));
+    slot.current.disown(context(index, slot.current, now, out));
+    slot.generation = successor_generation(slot);
     slot.current = std::move(*slot.successor);
     slot.successor.reset();
 }
@@ -143,12 +167,13 @@ void Pool::replace_lost(Slot& slot, SlotIndex index, Time now, Output& out) {
 /// The old worker goes only when its successor has stayed alive for a moment after Ready.
 void Pool::promote(Slot& slot, SlotIndex index, Time now, Output& out) {
     if (!slot.successor || slot.successor->state() != State::serving) return;
-    if (now - slot.successor->ready_at() < policy_.ready_for) return;
+    if (now - slot.successor->ready_at() < hold_of(*slot.successor)) return;
     out.records.push_back(Rotation{About{Seat{index_, index}, slot.current.incarnation()},
                                    slot.successor->incarnation(), slot.roll_reason,
                                    now - slot.successor->started_at()});
-    slot.current.retire(context(index, now, out), slot.roll_reason);
+    slot.current.retire(context(index, slot.current, now, out), slot.roll_reason);
     slot.leaving.push_back(std::move(slot.current));
+    slot.generation = slot.successor->generation();
     slot.current = std::move(*slot.successor);
     slot.successor.reset();
 }
@@ -156,11 +181,12 @@ void Pool::promote(Slot& slot, SlotIndex index, Time now, Output& out) {
 /// A worker that is being aborted is of no use any more: its successor need not wait for its last
 /// breath.
 void Pool::replace_failing(Slot& slot, SlotIndex index, Time now, Output& out) {
-    if (!slot.current.is_failing()) return;
+    if (slot.off || !slot.current.is_failing()) return;
     if (!slot.successor && !has_room_beside()) return;
     if (slot.leaving.size() >= leaving_per_slot_max) return;
-    const Context here = context(index, now, out);
+    const Context here = context(index, slot.current, now, out);
     slot.current.disown(here);
+    if (slot.successor) slot.generation = successor_generation(slot);
     Worker next =
         slot.successor ? std::move(*slot.successor) : Worker::in_place_of(here, slot.current);
     slot.successor.reset();
@@ -170,8 +196,7 @@ void Pool::replace_failing(Slot& slot, SlotIndex index, Time now, Output& out) {
 /// Whether one more process may stand beside those of the slots: the peak is promised.
 bool Pool::has_room_beside() const noexcept {
     const std::uint64_t surge = surge_used();
-    return surge < policy_.max_surge &&
-           surge + draining() < std::uint64_t{policy_.max_surge} + max_draining();
+    return surge < max_surge() && surge + draining() < std::uint64_t{max_surge()} + max_draining();
 }
 
 bool Pool::may_start() const noexcept {
@@ -181,17 +206,21 @@ bool Pool::may_start() const noexcept {
 void Pool::start_waiting(Time now, Registry& registry, Output& out) {
     for (std::size_t i = 0; i < slots_.size() && may_start(); ++i) {
         Slot& slot = slots_[i];
-        const bool vacant = slot.current.state() == State::down;
+        const SlotIndex index = slot_index(i);
+        const Seat seat{index_, index};
+        const bool vacant = !slot.off && slot.current.state() == State::down;
         if (!vacant && (!slot.successor || slot.successor->state() != State::down)) continue;
-        const Context here = context(slot_index(i), now, out);
-        if (vacant) {
+        touch(index);
+        if (vacant && (policy_.update == Update::rolling || !others_alive(slot.generation))) {
             const Reason why =
                 slot.current.reason() == Reason::none ? Reason::start : slot.current.reason();
-            slot.current.start(here, registry.make_incarnation(here.seat), generation_, why);
+            const Context here{policy_of(slot.generation), seat, seed_, now, out};
+            slot.current.start(here, registry.make_incarnation(seat), slot.generation, why);
         }
         if (slot.successor && slot.successor->state() == State::down && may_start()) {
-            slot.successor->start(here, registry.make_incarnation(here.seat), generation_,
-                                  slot.roll_reason);
+            const Generation next = successor_generation(slot);
+            const Context here{policy_of(next), seat, seed_, now, out};
+            slot.successor->start(here, registry.make_incarnation(seat), next, slot.roll_reason);
         }
     }
 }
@@ -205,14 +234,17 @@ void Pool::roll(Time now, Registry& registry, Output& out) {
             slot.no_roll_before.reset();
             touch(slot_index(i));
         }
-        if (slot.current.state() != State::serving || !slot.current.due_since() || slot.successor)
-            continue;
-        if (slot.no_roll_before) continue;
+        if (slot.off || slot.current.state() != State::serving || slot.successor) continue;
+        if (!slot.current.due_since() && !is_outdated(slot_index(i))) continue;
+        if (slot.no_roll_before && !is_outdated(slot_index(i))) continue;
         due.push_back(i);
     }
-    std::stable_sort(due.begin(), due.end(), [&](std::size_t a, std::size_t b) {
-        return *slots_[a].current.due_since() < *slots_[b].current.due_since();
-    });
+    const auto since = [&](std::size_t i) {
+        const auto own = slots_[i].current.due_since();
+        return own || !changeover_ ? own.value_or(now) : changeover_->began;
+    };
+    std::stable_sort(due.begin(), due.end(),
+                     [&](std::size_t a, std::size_t b) { return since(a) < since(b); });
     for (const std::size_t i : due) {
         if (!begin_roll(slot_index(i), now, registry, out)) return;
     }
@@ -230,19 +262,26 @@ bool Pool::begin_roll(SlotIndex index, Time now, Registry& registry, Output& out
         }
         return false;
     }
-    const Context here = context(index, now, out);
-    const Reason reason = slot.current.due_reason();
-    const About about{here.seat, slot.current.incarnation()};
-    if (surge_used() < policy_.max_surge) {
+    const bool outdated = is_outdated(index);
+    if (outdated && !may_pilot()) return false;
+    const Seat seat{index_, index};
+    Reason reason = slot.current.due_reason();
+    if (outdated) reason = changeover_->back ? Reason::rollback : Reason::reload;
+    const About about{seat, slot.current.incarnation()};
+    if (surge_used() < max_surge()) {
         if (!may_start()) return false;
+        touch(index);
         slot.roll_reason = reason;
         slot.successor.emplace();
-        const Incarnation next = registry.make_incarnation(here.seat);
+        const Incarnation next = registry.make_incarnation(seat);
+        const Generation generation = successor_generation(slot);
         out.records.push_back(RotationStart{about, next, reason});
-        slot.successor->start(here, next, generation_, reason);
-    } else if (ready() + policy_.max_unavailable > policy_.workers) {
+        slot.successor->start(Context{policy_of(generation), seat, seed_, now, out}, next,
+                              generation, reason);
+    } else if (std::uint64_t{ready()} + max_unavailable() > wanted_) {
         out.records.push_back(RotationStart{about, Incarnation::none, reason});
-        slot.current.vacate(here, reason);
+        if (outdated) slot.generation = changeover_->back ? changeover_->from : changeover_->to;
+        slot.current.vacate(context(index, slot.current, now, out), reason);
     } else {
         return false;
     }
@@ -255,12 +294,12 @@ void Pool::judge(Time now, Output& out) {
     const std::uint32_t up = ready();
     if (up > 0) ever_ready_ = true;
     if (frozen_) return;
-    if (!available_said_ && up >= std::min(policy_.min_ready, policy_.workers)) {
+    if (stage_ == Stage::open && !available_said_ && is_available()) {
         available_said_ = true;
-        if (up < policy_.workers)
+        if (up < wanted())
             out.records.push_back(PoolReady{index_, up, wanted(), now - *began_, false});
     }
-    if (!complete_said_ && up == policy_.workers) {
+    if (stage_ == Stage::open && !complete_said_ && up == wanted()) {
         complete_said_ = true;
         out.records.push_back(PoolReady{index_, up, wanted(), now - *began_, true});
     }
@@ -269,7 +308,7 @@ void Pool::judge(Time now, Output& out) {
         std::uint32_t failures = 0;
         for (const Slot& slot : slots_) failures += slot.current.failures();
         const bool fatal = std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-            return slot.current.state() == State::failed;
+            return !slot.off && slot.current.state() == State::failed;
         });
         if (failures >= policy_.give_up_after || fatal) gave_up_ = true;
     }

@@ -27,6 +27,17 @@ std::uint32_t Pool::ready() const noexcept {
                       [](const Slot& slot) { return slot.current.state() == State::serving; }));
 }
 
+std::uint32_t Pool::wanted() const noexcept {
+    if (held_) return 0;
+    const auto held = std::count_if(slots_.begin(), slots_.end(),
+                                    [](const Slot& slot) { return slot.held && slot.off; });
+    return wanted_ - std::min(wanted_, static_cast<std::uint32_t>(held));
+}
+
+bool Pool::is_available() const noexcept {
+    return ready() >= std::min(policy_.min_ready, wanted());
+}
+
 std::uint32_t Pool::processes() const noexcept {
     return count_workers(slots_, [](const Worker& worker) { return has_process(worker.state()); });
 }
@@ -62,13 +73,28 @@ std::uint32_t Pool::draining() const noexcept {
 std::uint32_t Pool::failing() const noexcept {
     return static_cast<std::uint32_t>(
         std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-            return slot.current.state() == State::failed ||
-                   slot.current.failures() >= policy_.give_up_after;
+            return !slot.off && (slot.current.state() == State::failed ||
+                                 slot.current.failures() >= policy_.give_up_after);
         }));
 }
 
 std::uint32_t Pool::max_draining() const noexcept {
-    return policy_.max_draining == 0 ? policy_.workers : policy_.max_draining;
+    return policy_.max_draining == 0 ? std::max(wanted_, 1U) : policy_.max_draining;
+}
+
+/// A singleton has no room beside it, and is gone for a moment.
+std::uint32_t Pool::max_surge() const noexcept {
+    return policy_.update == Update::recreate ? 0 : policy_.max_surge;
+}
+
+std::uint32_t Pool::max_unavailable() const noexcept {
+    return policy_.update == Update::recreate ? wanted_ : policy_.max_unavailable;
+}
+
+bool Pool::others_alive(Generation generation) const noexcept {
+    return count_workers(slots_, [&](const Worker& worker) {
+               return worker.generation() != generation && has_process(worker.state());
+           }) != 0;
 }
 
 bool Pool::is_down() const noexcept {
@@ -76,7 +102,11 @@ bool Pool::is_down() const noexcept {
 }
 
 Duration Pool::longest_leave() const noexcept {
-    return processes() == 0 ? Duration::zero() : policy_.graceful_timeout;
+    Duration longest{};
+    for (const Edition& edition : editions_) {
+        longest = std::max(longest, edition.policy.graceful_timeout);
+    }
+    return processes() == 0 ? Duration::zero() : longest;
 }
 
 void Pool::touch(SlotIndex slot) {
@@ -91,14 +121,17 @@ void Pool::touch_all() {
 }
 
 std::optional<Time> Pool::deadline_of(const Slot& slot) const {
-    std::optional<Time> first = slot.current.deadline(policy_);
+    const auto own = [&](const Worker& worker) {
+        return worker.deadline(policy_of(worker.generation()));
+    };
+    std::optional<Time> first = own(slot.current);
     if (slot.successor) {
-        sooner(first, slot.successor->deadline(policy_));
+        sooner(first, own(*slot.successor));
         if (!frozen_ && slot.successor->state() == State::serving) {
-            sooner(first, slot.successor->ready_at() + policy_.ready_for);
+            sooner(first, slot.successor->ready_at() + hold_of(*slot.successor));
         }
     }
-    for (const Worker& worker : slot.leaving) sooner(first, worker.deadline(policy_));
+    for (const Worker& worker : slot.leaving) sooner(first, own(worker));
     if (!frozen_ && slot.no_roll_before && slot.current.due_since() && !slot.successor &&
         slot.current.state() == State::serving) {
         sooner(first, slot.no_roll_before);
@@ -113,6 +146,7 @@ std::optional<Time> Pool::next_deadline() {
     }
     touched_.clear();
     std::optional<Time> first = enforcement_check();
+    sooner(first, proof_deadline());
     for (const std::optional<Time>& due : due_) sooner(first, due);
     return first;
 }

@@ -32,7 +32,7 @@ constexpr std::array<Row<State>, 9> states{{
     {State::failed, "failed"},
 }};
 
-constexpr std::array<Row<Reason>, 15> reasons{{
+constexpr std::array<Row<Reason>, 19> reasons{{
     {Reason::none, "none"},
     {Reason::start, "start"},
     {Reason::crash, "crash"},
@@ -47,6 +47,10 @@ constexpr std::array<Row<Reason>, 15> reasons{{
     {Reason::own_drain, "own_drain"},
     {Reason::requested, "requested"},
     {Reason::core_dump, "core_dump"},
+    {Reason::reload, "reload"},
+    {Reason::rollback, "rollback"},
+    {Reason::scale, "scale"},
+    {Reason::stopped, "stopped"},
     {Reason::stop, "stop"},
 }};
 
@@ -60,6 +64,15 @@ constexpr std::array<Row<StopMode>, 3> modes{{
     {StopMode::graceful, "graceful"},
     {StopMode::fast, "fast"},
     {StopMode::immediate, "immediate"},
+}};
+
+constexpr std::array<Row<Verdict>, 6> verdicts{{
+    {Verdict::done, "done"},
+    {Verdict::unchanged, "unchanged"},
+    {Verdict::unknown, "unknown"},
+    {Verdict::conflict, "conflict"},
+    {Verdict::invalid, "invalid"},
+    {Verdict::failed, "failed"},
 }};
 
 struct NameOf {
@@ -90,6 +103,14 @@ struct NameOf {
     std::string_view operator()(const StreamsCrowded&) const noexcept { return "streams_crowded"; }
     std::string_view operator()(const Lateness&) const noexcept { return "lateness"; }
     std::string_view operator()(const NotEnforced&) const noexcept { return "not_enforced"; }
+    std::string_view operator()(const ReloadStart&) const noexcept { return "reload_start"; }
+    std::string_view operator()(const ReloadFailure&) const noexcept { return "reload_failure"; }
+    std::string_view operator()(const PoolReload&) const noexcept { return "pool_reload"; }
+    std::string_view operator()(const Reload&) const noexcept { return "reload"; }
+    std::string_view operator()(const PoolRemoved&) const noexcept { return "pool_removed"; }
+    std::string_view operator()(const Scale&) const noexcept { return "scale"; }
+    std::string_view operator()(const PoolHold&) const noexcept { return "pool_hold"; }
+    std::string_view operator()(const BeforeStart&) const noexcept { return "before_start"; }
     std::string_view operator()(const StopStart&) const noexcept { return "stop_start"; }
     std::string_view operator()(const QueueGraceOver&) const noexcept { return "queue_grace_over"; }
     std::string_view operator()(const Stopped&) const noexcept { return "stopped"; }
@@ -101,6 +122,7 @@ std::string_view name(State state) noexcept { return look_up(states, state); }
 std::string_view name(Reason reason) noexcept { return look_up(reasons, reason); }
 std::string_view name(ReadySign by) noexcept { return look_up(signs, by); }
 std::string_view name(StopMode mode) noexcept { return look_up(modes, mode); }
+std::string_view name(Verdict verdict) noexcept { return look_up(verdicts, verdict); }
 std::string_view name(const Record& record) noexcept { return std::visit(NameOf{}, record); }
 
 }  // namespace reeve::core

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -42,6 +43,10 @@ enum class Reason : std::uint8_t {
     own_drain,  ///< it said that it is leaving
     requested,  ///< somebody asked for its replacement
     core_dump,  ///< it is writing a core dump
+    reload,     ///< of another generation than the one that is wanted
+    rollback,   ///< of the generation that failed
+    scale,      ///< the pool wants fewer workers
+    stopped,    ///< an operator stopped it
     stop        ///< reeve is leaving
 };
 
@@ -95,6 +100,7 @@ struct WorkerDied {
     bool has_beaten = false;  ///< else nothing is known of its requests
     std::uint64_t requests = 0;
     std::uint32_t in_flight = 0;  ///< as it said last
+    Counters counters;            ///< all that its beats counted
     Duration cpu_time{};
     std::uint64_t max_resident_bytes = 0;
 };
@@ -249,6 +255,61 @@ struct NotEnforced {
     std::string_view setting;
 };
 
+/// A reload begins: `pools` of them are rolled.
+struct ReloadStart {
+    std::uint32_t pools = 0;
+};
+
+/// The new generation of a pool cannot be had, so all pools go back to the one before.
+struct ReloadFailure {
+    About about;  ///< who failed; no incarnation: it was before_start
+    Generation generation{};
+    Reason reason{};
+    std::optional<ExitStatus> status{};  ///< nothing where it did not end by itself
+    std::string how{};                   ///< more about it; may be empty
+};
+
+/// A reload is over for one pool; not succeeded: it is back at `generation`.
+struct PoolReload {
+    PoolIndex pool{};
+    Generation generation{};
+    bool succeeded = false;
+    Duration took{};
+};
+
+/// A reload is over for all pools.
+struct Reload {
+    bool succeeded = false;
+    std::uint32_t pools = 0;
+    Duration took{};
+};
+
+/// A pool that the configuration in force names no more leaves.
+struct PoolRemoved {
+    PoolIndex pool{};
+};
+
+/// The number of workers that a pool wants changed by a command.
+struct Scale {
+    PoolIndex pool{};
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
+};
+
+/// An operator stopped (or let run again) a pool, or one seat of it.
+struct PoolHold {
+    PoolIndex pool{};
+    std::optional<SlotIndex> slot;
+    bool held = false;
+};
+
+/// The before_start command of a pool ended.
+struct BeforeStart {
+    PoolIndex pool{};
+    bool succeeded = false;
+    std::string how;
+};
+
 struct StopStart {
     StopMode mode{};
     std::uint32_t workers = 0;  ///< processes to end
@@ -271,7 +332,8 @@ using Record =
                  SlotFailed, StartTimeout, Hang, SlowRequest, RequestTimeout, CoreDump, Kill,
                  KillOverdue, RotationDue, RotationStart, Rotation, RollWait, PoolReady,
                  PoolDegraded, PoolRecovered, PoolGaveUp, GarbageReceived, Flood, StreamsCrowded,
-                 Lateness, NotEnforced, StopStart, QueueGraceOver, Stopped>;
+                 Lateness, NotEnforced, ReloadStart, ReloadFailure, PoolReload, Reload, PoolRemoved,
+                 Scale, PoolHold, BeforeStart, StopStart, QueueGraceOver, Stopped>;
 
 /// The record's name in logs, metrics and the event stream: snake_case, stable.
 std::string_view name(const Record& record) noexcept;

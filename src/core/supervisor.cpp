@@ -24,9 +24,20 @@ struct RankOf {
     int operator()(const Examined&) const noexcept { return 5; }
     int operator()(const Sampled&) const noexcept { return 5; }
     int operator()(const HookEnded&) const noexcept { return 5; }
+    int operator()(const BeforeStartEnded&) const noexcept { return 5; }
     int operator()(const RotationRequested&) const noexcept { return 6; }
+    int operator()(const Commanded&) const noexcept { return 6; }
     int operator()(const Tick&) const noexcept { return 7; }
 };
+
+}  // namespace
+
+namespace {
+
+bool comes_after(const Pool& later, const Pool& earlier) {
+    return std::find(later.after().begin(), later.after().end(), earlier.name()) !=
+           later.after().end();
+}
 
 }  // namespace
 
@@ -57,6 +68,11 @@ struct Supervisor::Apply final : Registry {
             self.pools_[number(event.seat.pool)].request_rotation(event.seat.slot, now, out);
         }
     }
+    void operator()(const Commanded& event) {
+        std::visit([&](const auto& command) { self.command(event.id, command, now, out); },
+                   event.command);
+    }
+    void operator()(const BeforeStartEnded& event) { self.end_preparation(event, now, out); }
     void operator()(const Tick&) {
         for (Pool& pool : self.pools_) pool.on_time(now, out);
         self.continue_stop(now, out);
@@ -86,13 +102,13 @@ struct Supervisor::Apply final : Registry {
             return;
         }
         const bool dead = std::find(dying.begin(), dying.end(), event.incarnation) != dying.end();
-        tell(*worker, pool->context(home->second.slot, now, out), event, dead);
+        tell(*worker, pool->context(home->second.slot, *worker, now, out), event, dead);
         if (!has_process(worker->state())) self.homes_.erase(home);
     }
 };
 
 Supervisor::Supervisor(const Config& config, std::uint64_t seed)
-    : stop_delay_(config.stop_delay), queue_grace_(config.queue_grace) {
+    : seed_(seed), stop_delay_(config.stop_delay), queue_grace_(config.queue_grace) {
     pools_.reserve(config.pools.size());
     for (std::size_t i = 0; i < config.pools.size(); ++i) {
         pools_.emplace_back(config.pools[i], PoolIndex{static_cast<std::uint32_t>(i)}, seed);
@@ -126,7 +142,15 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
     }
     if (!forgiven) forgive_lateness(late, now);
     if (phase_ != StopPhase::left) {
+        open_stages(now, out);
+        continue_reload(now, out);
         for (Pool& pool : pools_) pool.reconcile(now, apply, out);
+        if (finish_reload(now, out)) {
+            for (Pool& pool : pools_) pool.reconcile(now, apply, out);
+        }
+        for (Pool& pool : pools_) pool.forget_editions(out);
+        settle_pending(out);
+        stop_pools(now, out);
         if (phase_ != StopPhase::running) count_kills(out);
         give_up_if_hopeless(now, out);
         leave_when_empty(now, out);
@@ -201,7 +225,7 @@ void Supervisor::stop(StopMode mode, Time now, Output& out) {
     Duration leave{};
     for (const Pool& pool : pools_) {
         leave = std::max(
-            leave, mode == StopMode::graceful ? pool.longest_leave() : pool.policy().kill_grace);
+            leave, mode == StopMode::graceful ? leave_time(pool, 0) : pool.policy().kill_grace);
     }
     if (mode == StopMode::immediate) leave = Duration::zero();
     out.records.push_back(StopStart{mode, processes(), deadline + leave});
@@ -231,19 +255,49 @@ void Supervisor::end_workers(Time now, Output& out) {
         out.actions.push_back(RefuseConnections{});
     }
     phase_ = StopPhase::ending;
+    stop_pools(now, out);
+    if (mode_ == StopMode::graceful) return;
     for (Pool& pool : pools_) pool.stop(mode_, now, out);
+}
+
+/// A graceful stop ends a pool only when those are gone that come after it.
+void Supervisor::stop_pools(Time now, Output& out) {
+    if (phase_ != StopPhase::ending) return;
+    for (Pool& pool : pools_) {
+        if (pool.stopping()) continue;
+        const bool needed = std::any_of(pools_.begin(), pools_.end(), [&](const Pool& other) {
+            return other.processes() != 0 && comes_after(other, pool);
+        });
+        if (!needed) pool.stop(mode_, now, out);
+    }
+}
+
+/// How long a pool may take to leave, those included that it waits for.
+Duration Supervisor::leave_time(const Pool& pool, std::uint32_t depth) const {
+    Duration longest{};
+    for (const Pool& other : pools_) {
+        if (depth < pools_.size() && comes_after(other, pool)) {
+            longest = std::max(longest, leave_time(other, depth + 1));
+        }
+    }
+    return longest + pool.longest_leave();
 }
 
 /// A typo in a command must not look alive: reeve ends while no pool has ever been ready and all
 /// have given up.
 void Supervisor::give_up_if_hopeless(Time now, Output& out) {
     if (phase_ != StopPhase::running) return;
+    // A pool that waits for one that cannot be had cannot be had either.
     const bool hopeless =
-        !pools_.empty() && std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
-            return pool.gave_up() && !pool.ever_ready();
+        std::any_of(pools_.begin(), pools_.end(),
+                    [](const Pool& pool) { return pool.gave_up(); }) &&
+        std::all_of(pools_.begin(), pools_.end(), [](const Pool& pool) {
+            return pool.removed() ||
+                   ((pool.gave_up() || pool.stage() == Stage::waiting) && !pool.ever_ready());
         });
     for (std::size_t i = 0; i < pools_.size(); ++i) {
         const Pool& pool = pools_[i];
+        if (pool.removed() || pool.stage() == Stage::waiting) continue;
         const bool told_to_exit = pool.policy().on_give_up == OnGiveUp::exit &&
                                   ((pool.gave_up() && !pool.ever_ready()) || pool.is_down());
         if (!hopeless && !told_to_exit) continue;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,26 @@ namespace reeve::core {
 
 /// How far a stop has come.
 enum class StopPhase : std::uint8_t { running, delaying, emptying, ending, left };
+
+/// A command whose end somebody waits for.
+struct Pending {
+    enum class Until : std::uint8_t { up, replaced, gone };
+    CommandId id{};
+    PoolIndex pool{};
+    std::optional<SlotIndex> slot;
+    Until until = Until::up;
+    Incarnation since{};  ///< the newest incarnation when the command was given
+};
+
+/// A reload under way.
+struct ReloadUnderWay {
+    CommandId id{};
+    std::shared_ptr<const Config> config;
+    std::vector<PoolIndex> members{};  ///< pools that are rolled
+    std::vector<PoolIndex> removed{};  ///< pools that leave if it succeeds
+    Time began{};
+    bool back = false;
+};
 
 /// A value: copying it is a snapshot, and a copy fed the same events has the same future.
 class Supervisor {
@@ -30,7 +51,9 @@ public:
     /// When a Tick is wanted at the latest; nothing while nobody waits for the time.
     std::optional<Time> next_deadline() const noexcept { return next_deadline_; }
 
+    /// By index; some may be removed.
     const std::vector<Pool>& pools() const noexcept { return pools_; }
+    bool reloading() const noexcept { return reload_.has_value(); }
     StopPhase stop_phase() const noexcept { return phase_; }
     std::uint64_t stale_events() const noexcept { return stale_events_; }
 
@@ -44,7 +67,27 @@ private:
     void count_kills(const Output& out);
     void note_absence(Duration late, Duration unseen, Output& out);
     void forgive_lateness(Duration late, Time now);
+    void command(CommandId id, const ReloadCommand& command, Time now, Output& out);
+    void command(CommandId id, const ScaleCommand& command, Time now, Output& out);
+    void command(CommandId id, const StartCommand& command, Time now, Output& out);
+    void command(CommandId id, const StopCommand& command, Time now, Output& out);
+    void command(CommandId id, const RestartCommand& command, Time now, Output& out);
+    void command(CommandId id, const SignalCommand& command, Time now, Output& out);
+    bool refuse(CommandId id, bool changes, Output& out) const;
+    std::vector<PoolIndex> find(CommandId id, const Target& target, Output& out) const;
+    void wait_for(CommandId id, const std::vector<PoolIndex>& pools, const Target& target,
+                  Pending::Until until, Output& out);
+    void settle_pending(Output& out);
+    void open_stages(Time now, Output& out);
+    void end_preparation(const BeforeStartEnded& event, Time now, Output& out);
+    PoolIndex add_pool(const PoolConfig& config);
+    void continue_reload(Time now, Output& out);
+    void fail_reload(const ReloadFailure& failure, Time now, Output& out);
+    bool finish_reload(Time now, Output& out);
+    void take_over(const Config& config);
     void stop(StopMode mode, Time now, Output& out);
+    void stop_pools(Time now, Output& out);
+    Duration leave_time(const Pool& pool, std::uint32_t depth) const;
     void continue_stop(Time now, Output& out);
     void end_workers(Time now, Output& out);
     void give_up_if_hopeless(Time now, Output& out);
@@ -53,6 +96,9 @@ private:
     std::uint32_t processes() const;
 
     std::vector<Pool> pools_;
+    std::uint64_t seed_ = 0;
+    std::optional<ReloadUnderWay> reload_;
+    std::vector<Pending> pending_;
     Duration stop_delay_{};
     Duration queue_grace_{};
     std::unordered_map<std::uint64_t, Seat> homes_;

@@ -31,6 +31,7 @@ Worker Worker::in_place_of(const Context& context, const Worker& failing) {
     Worker worker;
     const bool failure = lost.counts_as_failure();
     worker.failures_ = lost.failures_ + (failure ? 1 : 0);
+    worker.generation_ = lost.generation_;
     worker.reason_ = lost.reason_;
     const Duration delay = failure ? restart_delay(context.policy, worker.failures_, context.seed,
                                                    failing.incarnation_)
@@ -47,7 +48,8 @@ void Worker::start(const Context& context, Incarnation incarnation, Generation g
     if (state_ != State::down) return;
     Worker fresh;
     fresh.wanted_ = wanted_;
-    fresh.failures_ = failures_;
+    // What another configuration did is not held against this one.
+    fresh.failures_ = generation == generation_ ? failures_ : 0;
     fresh.incarnation_ = incarnation;
     fresh.generation_ = generation;
     fresh.start_reason_ = reason;
@@ -110,6 +112,10 @@ bool Worker::counts_as_failure() const noexcept {
         case Reason::flood:
         case Reason::own_drain:
         case Reason::requested:
+        case Reason::reload:
+        case Reason::rollback:
+        case Reason::scale:
+        case Reason::stopped:
         case Reason::stop: return false;
         case Reason::none:
         case Reason::start:
@@ -139,6 +145,7 @@ void Worker::on(const Context& context, const Exited& event) {
         .has_beaten = has_beaten_,
         .requests = beats_.totals().requests,
         .in_flight = beats_.in_flight(),
+        .counters = beats_.totals(),
         .cpu_time = event.cpu_time,
         .max_resident_bytes = event.max_resident_bytes,
     });

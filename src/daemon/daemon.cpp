@@ -11,14 +11,21 @@
 #include <utility>
 
 #include "core/supervisor.hpp"
+#include "daemon/control.hpp"
+#include "daemon/editions.hpp"
 #include "daemon/fleet.hpp"
 #include "daemon/inbox.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/render_parts.hpp"
+#include "daemon/service.hpp"
+#include "daemon/socket_store.hpp"
 #include "daemon/sockets.hpp"
 #include "daemon/start_error.hpp"
 #include "os/clock.hpp"
+#include "os/inherited.hpp"
+#include "os/notify.hpp"
 #include "os/pidfd.hpp"
 #include "os/signals.hpp"
 #include "os/spawn.hpp"
@@ -61,11 +68,15 @@ std::uint64_t random_seed() {
 
 class Daemon {
 public:
-    Daemon(const core::Config& config, const RunOptions& options)
-        : log_(loop_, config.log),
-          sockets_(loop_, inbox_, log_, config),
-          fleet_(loop_, inbox_, log_, config, sockets_, own_nofile()),
+    Daemon(const core::Config& config, const RunOptions& options, std::vector<os::InheritedFd> passed)
+        : service_(loop_, os::Notifier::from_environment()),
+          log_(loop_, config.log),
+          store_(service_, log_, std::move(passed), config),
+          sockets_(loop_, inbox_, log_, store_),
+          reloads_(log_, sockets_, editions_, config, options.load, own_nofile()),
+          fleet_(loop_, inbox_, log_, editions_),
           supervisor_(config, random_seed()),
+          control_(inbox_, log_, reloads_, supervisor_, [](const std::string&) {}),
           timer_(loop_.make_timer([this] { inbox_.put(core::Tick{}); })) {
         loop_.on_signals(caught_signals, [this](int number) { on_signal(number); });
         announce(config, options);
@@ -75,7 +86,10 @@ public:
         // The first turn is a pass like any other: what fails in it must be seen by a second one.
         loop_.wake();
         while (!exit_code_) pass();
+        control_.leave();
         fleet_.kill_hooks();
+        // A service that failed is started again.
+        if (*exit_code_ != 0) store_.leave_to_next();
         sockets_.close();
         log_.flush(last_flush_milliseconds);
         return *exit_code_;
@@ -114,6 +128,14 @@ private:
             case SIGQUIT:
                 log_signal(number, "fast stop");
                 return inbox_.put(core::StopRequested{core::StopMode::fast});
+            case SIGHUP:
+                log_signal(number, "reload");
+                service_.reload_asked(os::now());
+                return control_.on_hangup();
+            case SIGTTIN: log_signal(number, "one worker more"); return control_.on_scale_signal(1);
+            case SIGTTOU:
+                log_signal(number, "one worker less");
+                return control_.on_scale_signal(-1);
             default: log_signal(number, "it has no meaning in this version: nothing changes");
         }
     }
@@ -153,6 +175,8 @@ private:
         }
         spawns_wait_ = fleet_.spawn_waiting();
         for (const core::Record& record : out.records) publish(record);
+        service_.look(supervisor_, !out.records.empty(), now);
+        for (const core::Reply& reply : std::exchange(replies_, {})) control_.carry_out(reply);
         fleet_.tell_descriptions();
         fleet_.bury();
         timer_.set(supervisor_.next_deadline());
@@ -162,21 +186,43 @@ private:
     void carry_out(const Action& action) {
         fleet_.carry_out(action);
     }
-    void carry_out(const core::RefuseConnections&) { sockets_.refuse_new_connections(); }
+    void carry_out(const core::RefuseConnections&) {
+        if (service_.comes_again()) store_.leave_to_next();
+        sockets_.refuse_new_connections();
+    }
+    void carry_out(const core::BeginGeneration& action) { reloads_.begin(action); }
+    void carry_out(const core::KeepGeneration& action) {
+        editions_.keep(action.pool, action.generation);
+    }
+    void carry_out(const core::EndGeneration& action) {
+        editions_.end(action.pool, action.generation);
+    }
+    /// What an answer tells is in records of the same turn.
+    void carry_out(const core::Reply& action) { replies_.push_back(action); }
     void carry_out(const core::Leave& action) { exit_code_ = action.exit_code; }
 
     void publish(const core::Record& record) {
         const LogLine line = render(record, fleet_);
         log_.write(line);
+        control_.note(record, line);
+        if (const auto* removed = std::get_if<core::PoolRemoved>(&record)) {
+            editions_.refuse(removed->pool);
+        }
     }
 
     Loop loop_;
     Inbox inbox_;
+    Service service_;
     Log log_;
+    SocketStore store_;
     Sockets sockets_;
+    Editions editions_;
+    Reloads reloads_;
     Fleet fleet_;
     core::Supervisor supervisor_;
+    Control control_;
     Timer timer_;
+    std::vector<core::Reply> replies_;
     bool spawns_wait_ = false;
     bool orphans_ = false;  ///< somebody has died who may not be a worker
     int failures_in_a_row_ = 0;
@@ -197,7 +243,7 @@ int run(const core::Config& config, const RunOptions& options) noexcept {
         if (const auto subreaper = os::become_subreaper(); !subreaper) {
             return fail(("subreaper: " + subreaper.error().message()).c_str(), exit_code_resource);
         }
-        Daemon daemon{config, options};
+        Daemon daemon{config, options, os::take_passed_fds()};
         return daemon.run();
     } catch (const StartError& error) {
         return fail(error.what(), error.exit_code);

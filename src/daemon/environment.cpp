@@ -95,10 +95,14 @@ config::PlaceholderValues placeholder_values(const PoolSockets& sockets, const c
         switch (socket.config.kind) {
             case core::Listen::Kind::tcp:
                 value.address = socket.config.host;
-                value.port = std::to_string(socket.listener.port());
+                value.port = std::to_string(socket.listener->port());
                 break;
             case core::Listen::Kind::unix_path: value.address = socket.config.path; break;
             case core::Listen::Kind::unix_abstract: value.address = "@" + socket.config.path; break;
+            case core::Listen::Kind::inherited:
+                value.address = socket.listener->host();
+                value.port = std::to_string(socket.listener->port());
+                break;
         }
     }
     values.slot = number(spawn.seat.slot);
@@ -231,7 +235,7 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
     if (inherits && !sockets.empty()) {
         std::string names;
         for (const NamedListener& socket : sockets) {
-            request.fds.push_back({socket.listener.fd(), target++});
+            request.fds.push_back({socket.listener->fd(), target++});
             names += (names.empty() ? "" : ":") + socket.name;
         }
         variables["LISTEN_FDS"] = std::to_string(sockets.size());

@@ -53,7 +53,7 @@ void Fleet::carry_out(const core::Drain& action) {
     }
     if (worker->control() >= 0 && os::send_drain(worker->control(), action.within)) return;
     // Who does not listen where it promised to gets what every other program gets.
-    (void)worker->child().signal(config_of(worker->seat()).policy.stop_signal);
+    (void)worker->child().signal(edition_of(*worker).config.policy.stop_signal);
 }
 
 void Fleet::carry_out(const core::Probe& action) {
@@ -90,7 +90,8 @@ void Fleet::tell_descriptions() {
 void Fleet::carry_out(const core::RunHangHook& action) {
     WorkerProcess* worker = find(action.incarnation);
     if (worker == nullptr) return inbox_.put(core::HookEnded{action.incarnation});
-    const core::PoolConfig& pool = config_of(worker->seat());
+    const Edition& edition = edition_of(*worker);
+    const core::PoolConfig& pool = edition.config;
     const std::vector<std::pair<std::string, std::string>> facts{
         {"REEVE_EVENT", "hang"},
         {"REEVE_POOL", pool.name},
@@ -98,26 +99,42 @@ void Fleet::carry_out(const core::RunHangHook& action) {
         {"REEVE_PID", std::to_string(worker->pid())},
         {"REEVE_INCARNATION", std::to_string(number(action.incarnation))},
     };
-    const auto request =
-        make_hook_request(pool, identities_[number(worker->seat().pool)], pool.on_hang, facts);
-    hooks_.run(
-        "on_hang", subject(*worker), request, action.within,
-        [this, incarnation = action.incarnation] { inbox_.put(core::HookEnded{incarnation}); });
+    const auto request = make_hook_request(pool, edition.identity, pool.on_hang, facts);
+    hooks_.run("on_hang", subject(*worker), request, action.within,
+               [this, incarnation = action.incarnation](const HookOutcome&) {
+                   inbox_.put(core::HookEnded{incarnation});
+               });
 }
 
 void Fleet::carry_out(const core::RunDegradedHook& action) {
-    const core::PoolConfig& pool = config_.pools[number(action.pool)];
+    const Edition& edition = editions_.in_force(action.pool);
+    const core::PoolConfig& pool = edition.config;
     const std::vector<std::pair<std::string, std::string>> facts{
         {"REEVE_EVENT", "degraded"},
         {"REEVE_POOL", pool.name},
-        {"REEVE_LAST_OUTPUT", last_outputs_[number(action.pool)]},
+        {"REEVE_LAST_OUTPUT", last_output_of(action.pool)},
     };
-    const auto request =
-        make_hook_request(pool, identities_[number(action.pool)], pool.on_degraded, facts);
-    hooks_.run("on_degraded", pool.name, request, action.within, [] {});
+    const auto request = make_hook_request(pool, edition.identity, pool.on_degraded, facts);
+    hooks_.run("on_degraded", pool.name, request, action.within, [](const HookOutcome&) {});
 }
 
-std::string Fleet::pool(core::PoolIndex pool) const { return config_.pools[number(pool)].name; }
+void Fleet::carry_out(const core::RunBeforeStart& action) {
+    const Edition& edition = editions_.of(action.pool, action.generation);
+    const core::PoolConfig& pool = edition.config;
+    const std::vector<std::pair<std::string, std::string>> facts{
+        {"REEVE_EVENT", "before_start"},
+        {"REEVE_POOL", pool.name},
+        {"REEVE_GENERATION", std::to_string(number(action.generation))},
+    };
+    const auto request = make_hook_request(pool, edition.identity, pool.before_start, facts);
+    hooks_.run("before_start", pool.name, request, action.within,
+               [this, action](const HookOutcome& outcome) {
+                   inbox_.put(core::BeforeStartEnded{action.pool, action.generation,
+                                                     outcome.succeeded, outcome.how});
+               });
+}
+
+std::string Fleet::pool(core::PoolIndex pool) const { return editions_.name(pool); }
 
 pid_t Fleet::pid(core::Incarnation incarnation) const {
     const auto living = workers_.find(number(incarnation));
@@ -131,7 +148,14 @@ std::string Fleet::last_output(core::Incarnation incarnation) const {
     return dead == dead_.end() ? std::string{} : dead->second.output;
 }
 
-std::string Fleet::last_output(core::PoolIndex pool) const { return last_outputs_[number(pool)]; }
+std::string Fleet::last_output(core::PoolIndex pool) const {
+    return number(pool) < last_outputs_.size() ? last_outputs_[number(pool)] : std::string{};
+}
+
+std::string& Fleet::last_output_of(core::PoolIndex pool) {
+    if (number(pool) >= last_outputs_.size()) last_outputs_.resize(number(pool) + 1);
+    return last_outputs_[number(pool)];
+}
 
 void Fleet::bury() { dead_.clear(); }
 

@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "core/action.hpp"
-#include "core/config.hpp"
+#include "daemon/editions.hpp"
 #include "daemon/environment.hpp"
 #include "daemon/hooks.hpp"
 #include "daemon/inbox.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/render.hpp"
-#include "daemon/sockets.hpp"
 #include "daemon/worker_process.hpp"
 #include "os/cgroup.hpp"
 
@@ -23,9 +22,8 @@ namespace reeve::daemon {
 
 class Fleet final : public Names {
 public:
-    /// Throws StartError for identities that cannot be. All arguments outlive the fleet.
-    Fleet(Loop& loop, Inbox& inbox, Log& log, const core::Config& config, const Sockets& sockets,
-          const os::ResourceLimit& own_nofile);
+    /// All arguments outlive the fleet.
+    Fleet(Loop& loop, Inbox& inbox, Log& log, const Editions& editions);
     ~Fleet();
     Fleet(const Fleet&) = delete;
     Fleet& operator=(const Fleet&) = delete;
@@ -40,6 +38,7 @@ public:
     void carry_out(const core::RunHangHook& action);
     void carry_out(const core::RunDegradedHook& action);
     void carry_out(const core::IgnoreBeats& action);
+    void carry_out(const core::RunBeforeStart& action);
 
     /// Spawns what waits, for at most a few milliseconds; true when some still waits.
     bool spawn_waiting();
@@ -72,16 +71,15 @@ private:
     bool was_oom_kill(const core::ExitStatus& status);
     std::string subject(const WorkerProcess& worker) const;
     LogLine about(const WorkerProcess& worker, core::LogLevel level, std::string_view event) const;
-    const core::PoolConfig& config_of(core::Seat seat) const {
-        return config_.pools[number(seat.pool)];
+    const Edition& edition_of(const WorkerProcess& worker) const {
+        return editions_.of(worker.seat().pool, worker.generation());
     }
+    std::string& last_output_of(core::PoolIndex pool);
 
     Loop& loop_;
     Inbox& inbox_;
     Log& log_;
-    const core::Config& config_;
-    const Sockets& sockets_;
-    std::vector<PoolIdentity> identities_;
+    const Editions& editions_;
     std::vector<std::string> last_outputs_;  ///< by pool
     std::unordered_map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
     std::unordered_map<std::uint64_t, Dead> dead_;

@@ -33,19 +33,13 @@ std::string make_token() {
 
 }  // namespace
 
-Fleet::Fleet(Loop& loop, Inbox& inbox, Log& log, const core::Config& config, const Sockets& sockets,
-             const os::ResourceLimit& own_nofile)
+Fleet::Fleet(Loop& loop, Inbox& inbox, Log& log, const Editions& editions)
     : loop_(loop),
       inbox_(inbox),
       log_(log),
-      config_(config),
-      sockets_(sockets),
-      last_outputs_(config.pools.size()),
+      editions_(editions),
       token_(make_token()),
       hooks_(loop, log) {
-    for (const core::PoolConfig& pool : config.pools) {
-        identities_.push_back(find_identity(pool, own_nofile));
-    }
     if (auto counter = os::OomCounter::open()) {
         oom_ = std::move(*counter);
         if (const auto kills = oom_.read()) oom_kills_ = *kills;
@@ -87,13 +81,14 @@ bool Fleet::drop_waiting(core::Incarnation incarnation) {
 }
 
 void Fleet::fail_spawn(const core::Spawn& action, const std::string& why) {
-    last_outputs_[number(action.seat.pool)] = why;
+    last_output_of(action.seat.pool) = why;
     inbox_.put(core::SpawnFailed{action.incarnation, why});
 }
 
 void Fleet::spawn(const core::Spawn& action) {
-    const core::PoolConfig& pool = config_of(action.seat);
-    const PoolSockets& sockets = sockets_.of(action.seat.pool);
+    const Edition& edition = editions_.of(action.seat.pool, action.generation);
+    const core::PoolConfig& pool = edition.config;
+    const PoolSockets& sockets = edition.sockets;
     const bool receives = pool.process.handoff == core::Handoff::receive;
     const bool offers = pool.policy.liveness != core::Liveness::none;
 
@@ -120,8 +115,7 @@ void Fleet::spawn(const core::Spawn& action) {
 
     const WorkerEnds ends{control.theirs.get(), heartbeat.writer.get(),
                           output.writer ? output.writer.get() : STDERR_FILENO};
-    auto request =
-        make_request(pool, identities_[number(action.seat.pool)], sockets, action, ends, token_);
+    auto request = make_request(pool, edition.identity, sockets, action, ends, token_);
     if (!request) return fail_spawn(action, request.error().text());
     std::vector<os::Fd> given;
     for (os::Fd* theirs : {&control.theirs, &heartbeat.writer, &output.writer}) {
@@ -132,6 +126,7 @@ void Fleet::spawn(const core::Spawn& action) {
 
     WorkerProcess::Parts parts{.incarnation = action.incarnation,
                                .seat = action.seat,
+                               .generation = action.generation,
                                .spawned = std::move(*spawned),
                                .heartbeat = os::keep_high(std::move(heartbeat.reader)),
                                .control = os::keep_high(std::move(control.ours)),
@@ -142,7 +137,7 @@ void Fleet::spawn(const core::Spawn& action) {
                                                       number(action.seat.slot),
                                                       os::keep_high(std::move(output.reader)));
     }
-    for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener.inode());
+    for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener->inode());
     watch(action, std::make_unique<WorkerProcess>(inbox_, std::move(parts)));
 }
 
@@ -162,7 +157,8 @@ void Fleet::watch(const core::Spawn& action, std::unique_ptr<WorkerProcess> work
 void Fleet::welcome(core::Incarnation incarnation, const core::Spawn& spawn) {
     const WorkerProcess* worker = find(incarnation);
     if (worker == nullptr) return;
-    const core::PoolConfig& pool = config_of(spawn.seat);
+    const Edition& edition = editions_.of(spawn.seat.pool, spawn.generation);
+    const core::PoolConfig& pool = edition.config;
     os::Welcome welcome;
     welcome.orphans_keep = pool.process.orphans == core::Orphans::keep;
     welcome.beat_interval = pool.policy.beat_interval;
@@ -170,9 +166,9 @@ void Fleet::welcome(core::Incarnation incarnation, const core::Spawn& spawn) {
     welcome.quota = spawn.quota_requests;
     welcome.generation = number(spawn.generation);
     if (pool.process.handoff == core::Handoff::receive) {
-        for (const NamedListener& socket : sockets_.of(spawn.seat.pool)) {
+        for (const NamedListener& socket : edition.sockets) {
             welcome.names.push_back(socket.name);
-            welcome.sockets.push_back(socket.listener.fd());
+            welcome.sockets.push_back(socket.listener->fd());
         }
     }
     const auto sent = os::send_welcome(worker->control(), welcome);
@@ -215,7 +211,7 @@ void Fleet::on_exit(core::Incarnation incarnation) {
     }
     if (worker.exec_failure()) {
         inbox_.put(core::SpawnFailed{incarnation, *worker.exec_failure()});
-        last_outputs_[number(worker.seat().pool)] = *worker.exec_failure();
+        last_output_of(worker.seat().pool) = *worker.exec_failure();
     } else {
         core::Exited exited{
             .incarnation = incarnation,
@@ -227,7 +223,7 @@ void Fleet::on_exit(core::Incarnation incarnation) {
             exited.max_resident_bytes = departure->usage.resident_bytes_max;
         }
         inbox_.put(exited);
-        last_outputs_[number(worker.seat().pool)] = dead.output;
+        last_output_of(worker.seat().pool) = dead.output;
     }
     dead_[number(incarnation)] = std::move(dead);
     workers_.erase(found);

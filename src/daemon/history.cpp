@@ -106,7 +106,10 @@ void History::note(const core::Record& record, const Names& names, WallTime time
     } else if (const auto* all = std::get_if<core::Reload>(&record)) {
         const auto result = all->succeeded ? ReloadResult::success : ReloadResult::rolled_back;
         last_reload_ = {result, time, all->took, all->succeeded ? "" : failure_};
-        diverged_ = !all->succeeded;
+        // A reload of one pool leaves the others as far from the files as they were.
+        diverged_ = !all->succeeded || std::ranges::any_of(pools_, [](const auto& each) {
+            return each.second.diverged;
+        });
     }
 }
 

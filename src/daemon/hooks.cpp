@@ -21,19 +21,19 @@ constexpr int reads_a_turn = 4;
 
 void Hooks::run(const std::string& name, const std::string& subject,
                 const os::SpawnRequest& request, core::Duration within,
-                std::function<void()> ended) {
+                std::function<void(const HookOutcome&)> ended) {
     LogLine line{core::LogLevel::error, "hook_failed", subject, name + " was not run: "};
     add(line, "hook", name);
     if (running_.size() >= running_max) {
         line.message += text(running_.size(), " hooks are running already");
         log_.write(line);
-        return ended();
+        return ended({false, line.message});
     }
     auto pipe = os::make_pipe(O_NONBLOCK);
     if (!pipe) {
         line.message += pipe.error().message();
         log_.write(line);
-        return ended();
+        return ended({false, line.message});
     }
     os::SpawnRequest with_output = request;
     with_output.standard_output = pipe->writer.get();
@@ -44,7 +44,7 @@ void Hooks::run(const std::string& name, const std::string& subject,
     if (!spawned) {
         line.message += spawned.error().text;
         log_.write(line);
-        return ended();
+        return ended({false, line.message});
     }
     const Handle hook = running_.emplace(running_.end());
     hook->name = name;
@@ -81,6 +81,7 @@ void Hooks::read_output(Running& hook) {
                          std::string{rest.substr(0, end)}};
             add(line, "hook", hook.name);
             log_.write(line);
+            if (end != 0) hook.last_line = rest.substr(0, end);
             rest.remove_prefix(std::min(end + 1, rest.size()));
         }
     }
@@ -98,15 +99,18 @@ void Hooks::finish(Handle hook) {
     const bool good = exited != nullptr && exited->code == 0;
     LogLine line{
         good ? core::LogLevel::info : core::LogLevel::warning, "hook_ended", hook->subject, {}};
-    line.message =
-        text(hook->name, " ", failure.empty() ? status_text(departure->status) : failure, " after ",
-             duration_text(took), hook->too_late ? ": over hook_timeout" : "");
+    HookOutcome outcome{good && !hook->too_late,
+                        failure.empty() ? status_text(departure->status) : failure};
+    outcome.how += " after " + duration_text(took);
+    if (hook->too_late) outcome.how += ": it took too long";
+    line.message = text(hook->name, " ", outcome.how);
+    if (!good && !hook->last_line.empty()) outcome.how += ": " + hook->last_line;
     add(line, "hook", hook->name);
     add(line, "took_seconds", took);
     log_.write(line);
     const auto ended = std::move(hook->ended);
     running_.erase(hook);
-    ended();
+    ended(outcome);
 }
 
 bool Hooks::owns(pid_t pid) const {

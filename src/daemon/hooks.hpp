@@ -11,6 +11,12 @@
 
 namespace reeve::daemon {
 
+/// How a hook ended: "exited with code 3", "was not run: ...".
+struct HookOutcome {
+    bool succeeded = false;
+    std::string how;
+};
+
 class Hooks {
 public:
     Hooks(Loop& loop, Log& log) : loop_(loop), log_(log) {}
@@ -18,7 +24,7 @@ public:
     /// Runs it; after `within` it and its children are killed. `ended` is called once, in whatever
     /// way it ends, perhaps at once. `name` is for the log: "on_hang".
     void run(const std::string& name, const std::string& subject, const os::SpawnRequest& request,
-             core::Duration within, std::function<void()> ended);
+             core::Duration within, std::function<void(const HookOutcome&)> ended);
 
     [[nodiscard]] bool owns(pid_t pid) const;
     /// Reaps the hook with this pid, which has exited.
@@ -38,7 +44,8 @@ private:
         Timer limit;
         core::Time began{};
         bool too_late = false;
-        std::function<void()> ended;
+        std::function<void(const HookOutcome&)> ended;
+        std::string last_line;
     };
     using Handle = std::list<Running>::iterator;
 

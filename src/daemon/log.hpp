@@ -38,6 +38,7 @@ public:
     Log& operator=(const Log&) = delete;
 
     [[nodiscard]] bool wants(core::LogLevel level) const noexcept;
+    void set_level(core::LogLevel level);
     /// Never blocks and never fails: what finds no room is dropped and counted, and the count is
     /// logged.
     void write(const LogLine& line);
@@ -55,6 +56,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
+/// The line as a JSON object with the time of this moment: what the log writes in its form `json`.
+std::string json_text(const LogLine& line);
 /// Shortest useful text: "250 ms", "12.3 s", "1 h 5 min".
 std::string duration_text(core::Duration duration);
 /// Seconds as a number, for fields.

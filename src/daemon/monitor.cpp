@@ -38,7 +38,11 @@ void Monitor::note(const core::Record& record) {
     metrics_.count(record, names_);
 }
 
-void Monitor::note_invalid_reload(const std::vector<std::string>& pools, const std::string& why) {
+void Monitor::note_invalid_reload(const std::string& why) {
+    std::vector<std::string> pools;
+    for (const core::Pool& pool : supervisor_.pools()) {
+        if (is_shown(pool)) pools.push_back(pool.name());
+    }
     history_.note_invalid_reload(pools, why, os::wall_now());
     metrics_.count_invalid_reload(pools);
 }

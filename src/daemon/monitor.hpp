@@ -21,8 +21,8 @@ public:
 
     /// Counts a record: before the shell forgets whom it is about.
     void note(const core::Record& record);
-    /// A reload of these pools was refused before it began.
-    void note_invalid_reload(const std::vector<std::string>& pools, const std::string& why);
+    /// A reload was refused before it began.
+    void note_invalid_reload(const std::string& why);
     /// A reload found that what runs is what the files say.
     void note_unchanged() { history_.note_unchanged(); }
 

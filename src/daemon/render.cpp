@@ -285,6 +285,8 @@ struct Render {
 
 }  // namespace
 
+std::string_view death_cause(const core::WorkerDied& died) { return blame(died).cause; }
+
 LogLine render(const core::Record& record, const Names& names) {
     LogLine line = std::visit(Render{names}, record);
     line.event = core::name(record);

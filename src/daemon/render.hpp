@@ -30,4 +30,8 @@ LogLine render(const core::Record& record, const Names& names);
 /// "exited with code 3", "killed by SIGSEGV (core dumped)".
 std::string status_text(const core::ExitStatus& status);
 
+/// Who is to blame for a death, as far as can be known: "asked", "own_exit", "exit_code", "reeve",
+/// "oom", "crash" (its own fault) or "foreign_signal".
+std::string_view death_cause(const core::WorkerDied& died);
+
 }  // namespace reeve::daemon

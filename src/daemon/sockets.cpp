@@ -6,9 +6,7 @@
 #include <utility>
 
 #include "daemon/render_parts.hpp"
-#include "daemon/start_error.hpp"
 #include "os/clock.hpp"
-#include "os/user.hpp"
 
 namespace reeve::daemon {
 namespace {
@@ -16,69 +14,79 @@ namespace {
 /// Often enough that a stop does not feel it, seldom enough to cost nothing.
 constexpr auto queue_interval = std::chrono::milliseconds{5};
 
-os::ListenAddress address_of(const core::Listen& listen, const std::string& place) {
-    switch (listen.kind) {
-        case core::Listen::Kind::tcp:
-            return os::TcpAddress{listen.host, listen.port, listen.v6only, listen.nodelay};
-        case core::Listen::Kind::unix_abstract: return os::UnixAbstractAddress{listen.path};
-        case core::Listen::Kind::unix_path: break;
-    }
-    os::UnixPathAddress address{.path = listen.path, .mode = listen.mode};
-    if (!listen.owner.empty()) {
-        const auto user = os::find_user(listen.owner);
-        if (!user) throw StartError(exit_code_config, place + ": owner: " + user.error().text());
-        address.owner = user->uid;
-    }
-    if (!listen.group.empty()) {
-        const auto group = os::find_group(listen.group);
-        if (!group) throw StartError(exit_code_config, place + ": group: " + group.error().text());
-        address.group = *group;
-    }
-    return address;
-}
-
 }  // namespace
 
-Sockets::Sockets(Loop& loop, Inbox& inbox, Log& log, const core::Config& config)
-    : inbox_(inbox), look_again_(loop.make_timer([this] { look_at_queues(); })) {
-    for (const core::PoolConfig& pool : config.pools) {
-        PoolSockets sockets;
-        for (const core::Listen& listen : pool.listen) {
-            const std::string place = "pools." + pool.name + ".listen." + listen.name;
-            auto opened = os::Listener::open(address_of(listen, place), listen.backlog);
-            if (!opened) throw StartError(exit_code_resource, place + ": " + opened.error().text());
+Sockets::Sockets(Loop& loop, Inbox& inbox, Log& log, SocketStore& store)
+    : inbox_(inbox),
+      log_(log),
+      store_(store),
+      look_again_(loop.make_timer([this] { look_at_queues(); })) {}
+
+PoolSockets Sockets::open(const core::PoolConfig& pool) {
+    PoolSockets sockets;
+    for (const core::Listen& listen : pool.listen) {
+        const std::string place = "pools." + pool.name + ".listen." + listen.name;
+        std::shared_ptr<os::Listener> listener = find(listen, place);
+        if (listener == nullptr) {
+            listener = store_.open(pool.name, listen, place);
+            known_.push_back({listen, listener});
             LogLine line{core::LogLevel::info, "listening", pool.name, {}};
-            line.message =
-                text(listen.name, " on ", opened->address(), ", backlog ", listen.backlog);
+            line.message = text(listen.name, " on ", listener->address());
+            if (listen.kind == core::Listen::Kind::inherited) {
+                line.message += ", passed by systemd";
+            } else {
+                line.message += text(", backlog ", listen.backlog);
+            }
             add(line, "pool", pool.name);
             add(line, "socket", listen.name);
-            add(line, "address", opened->address());
-            log.write(line);
-            sockets.push_back({listen.name, listen, std::move(*opened)});
+            add(line, "address", listener->address());
+            log_.write(line);
         }
-        pools_.push_back(std::move(sockets));
+        sockets.push_back({listen.name, listen, std::move(listener)});
     }
+    return sockets;
+}
+
+/// What is open already at that address. Its other properties are those that it was opened with.
+std::shared_ptr<os::Listener> Sockets::find(const core::Listen& listen, const std::string& place) {
+    std::erase_if(known_, [](const Known& known) { return known.listener.expired(); });
+    for (Known& known : known_) {
+        const core::Listen& open = known.config;
+        if (open.kind != listen.kind || open.host != listen.host || open.port != listen.port ||
+            open.path != listen.path) {
+            continue;
+        }
+        core::Listen renamed = listen;
+        renamed.name = open.name;
+        if (renamed != open) {
+            LogLine line{core::LogLevel::warning, "needs_restart", place, {}};
+            line.message =
+                text("the socket stays as it was opened (", known.listener.lock()->address(),
+                     "): its other properties change at the next start of reeve");
+            log_.write(line);
+        }
+        return known.listener.lock();
+    }
+    return nullptr;
 }
 
 void Sockets::refuse_new_connections() {
     if (refusing_) return;
     refusing_ = true;
-    for (PoolSockets& sockets : pools_) {
-        for (NamedListener& socket : sockets) {
-            // An abstract socket cannot refuse: its queue is emptied as long as the grace lasts.
-            (void)socket.listener.refuse_new_connections();
-        }
+    for (const Known& known : known_) {
+        // An abstract socket cannot refuse: its queue is emptied as long as the grace lasts.
+        if (const auto listener = known.listener.lock()) (void)listener->refuse_new_connections();
     }
     look_at_queues();
 }
 
 void Sockets::look_at_queues() {
     std::uint64_t waiting = 0;
-    for (const PoolSockets& sockets : pools_) {
-        for (const NamedListener& socket : sockets) {
-            const auto queue = socket.listener.queue_length();
-            if (queue) waiting += queue->waiting;
-        }
+    for (const Known& known : known_) {
+        const auto listener = known.listener.lock();
+        if (listener == nullptr || listener->kept()) continue;
+        const auto queue = listener->queue_length();
+        if (queue) waiting += queue->waiting;
     }
     if (waiting == 0) {
         inbox_.put(core::QueuesEmpty{});
@@ -89,8 +97,9 @@ void Sockets::look_at_queues() {
 
 void Sockets::close() {
     look_again_.set(std::nullopt);
-    for (PoolSockets& sockets : pools_) {
-        for (NamedListener& socket : sockets) socket.listener.close();
+    store_.empty();
+    for (const Known& known : known_) {
+        if (const auto listener = known.listener.lock()) listener->close();
     }
 }
 

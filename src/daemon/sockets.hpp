@@ -1,6 +1,7 @@
-// The listening sockets of all pools: opened at start, refused and closed at the end.
+// The listening sockets of all pools: opened when a configuration wants them, refused at the end.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "daemon/inbox.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
+#include "daemon/socket_store.hpp"
 #include "os/listener.hpp"
 
 namespace reeve::daemon {
@@ -15,7 +17,7 @@ namespace reeve::daemon {
 struct NamedListener {
     std::string name;
     core::Listen config;
-    os::Listener listener;
+    std::shared_ptr<os::Listener> listener;  ///< shared by the generations that listen there
 };
 
 /// The sockets of one pool, in the order in which workers get them.
@@ -23,20 +25,28 @@ using PoolSockets = std::vector<NamedListener>;
 
 class Sockets {
 public:
-    /// Opens everything or throws StartError (exit code 69 for a socket, 78 for an unknown owner).
-    Sockets(Loop& loop, Inbox& inbox, Log& log, const core::Config& config);
+    Sockets(Loop& loop, Inbox& inbox, Log& log, SocketStore& store);
 
-    [[nodiscard]] const PoolSockets& of(core::PoolIndex pool) const { return pools_[number(pool)]; }
+    /// Opens what the pool wants, and shares what is open already. Throws StartError (exit code 69
+    /// for a socket, 78 for an unknown owner).
+    PoolSockets open(const core::PoolConfig& pool);
 
     /// Lets no new connection in; puts QueuesEmpty into the inbox once nothing waits any more.
     void refuse_new_connections();
     void close();
 
 private:
+    struct Known {
+        core::Listen config;
+        std::weak_ptr<os::Listener> listener;
+    };
+    std::shared_ptr<os::Listener> find(const core::Listen& listen, const std::string& place);
     void look_at_queues();
 
     Inbox& inbox_;
-    std::vector<PoolSockets> pools_;
+    Log& log_;
+    SocketStore& store_;
+    std::vector<Known> known_;
     Timer look_again_;
     bool refusing_ = false;
 };

@@ -56,6 +56,7 @@ WorkerProcess::WorkerProcess(Inbox& inbox, Parts parts)
     : inbox_(inbox),
       incarnation_(parts.incarnation),
       seat_(parts.seat),
+      generation_(parts.generation),
       child_(std::move(parts.spawned.child)),
       exec_(std::move(parts.spawned.exec)),
       heartbeat_(std::move(parts.heartbeat)),

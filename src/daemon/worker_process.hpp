@@ -23,6 +23,7 @@ public:
     struct Parts {
         core::Incarnation incarnation{};
         core::Seat seat;
+        core::Generation generation{};
         os::Spawned spawned;
         os::Fd heartbeat;  ///< our ends; empty where none was offered
         os::Fd control;
@@ -38,6 +39,7 @@ public:
 
     [[nodiscard]] core::Incarnation incarnation() const noexcept { return incarnation_; }
     [[nodiscard]] core::Seat seat() const noexcept { return seat_; }
+    [[nodiscard]] core::Generation generation() const noexcept { return generation_; }
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
     os::Child& child() noexcept { return child_; }
     [[nodiscard]] int control() const noexcept { return control_.get(); }
@@ -70,6 +72,7 @@ private:
     Inbox& inbox_;
     core::Incarnation incarnation_{};
     core::Seat seat_;
+    core::Generation generation_{};
     os::Child child_;
     os::ExecReport exec_;
     os::Fd heartbeat_;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
+#include <string_view>
 #include <unistd.h>
 
 namespace reeve::os {
@@ -37,8 +38,8 @@ std::string next_name(std::string_view& rest) {
 
 }  // namespace
 
-InheritedFds InheritedFds::from_environment() {
-    InheritedFds passed;
+std::vector<InheritedFd> take_passed_fds() {
+    std::vector<InheritedFd> passed;
     if (number(variable("LISTEN_PID")) != static_cast<std::uint64_t>(::getpid())) {
         return passed;
     }
@@ -54,30 +55,9 @@ InheritedFds InheritedFds::from_environment() {
             }
             continue;
         }
-        passed.entries_.push_back({std::move(name), std::move(*moved)});
+        passed.push_back({std::move(name), std::move(*moved)});
     }
     return passed;
-}
-
-std::optional<Fd> InheritedFds::take(std::string_view name) {
-    const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                    [&](const Entry& entry) { return entry.name == name; });
-    if (found == entries_.end()) {
-        return std::nullopt;
-    }
-    Fd fd = std::move(found->fd);
-    entries_.erase(found);
-    return fd;
-}
-
-std::vector<InheritedFds::Entry> InheritedFds::take_rest() { return std::exchange(entries_, {}); }
-
-std::vector<std::string> InheritedFds::names() const {
-    std::vector<std::string> all;
-    for (const Entry& entry : entries_) {
-        all.push_back(entry.name);
-    }
-    return all;
 }
 
 }  // namespace reeve::os

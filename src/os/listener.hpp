@@ -62,7 +62,7 @@ public:
 
     /// Takes over a socket that somebody else made and keeps (a socket unit): any listening stream
     /// socket over TCP or Unix. It is made blocking; its backlog is its maker's. It counts as kept.
-    [[nodiscard]] static Outcome<Listener> adopt(Fd fd, const std::string& name);
+    [[nodiscard]] static Outcome<Listener> adopt(Fd fd, const std::string& name, bool nodelay);
     /// Takes back a socket that an earlier process opened as `address`; EADDRNOTAVAIL where it is
     /// another one by now, or its path leads elsewhere.
     [[nodiscard]] static Outcome<Listener> take_back(Fd fd, const ListenAddress& address,
@@ -72,6 +72,8 @@ public:
     explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
     /// "tcp://127.0.0.1:8000" with the real port, "unix:/path" or "unix:@name".
     [[nodiscard]] const std::string& address() const noexcept { return address_; }
+    /// The host without brackets, the path, or "@name".
+    [[nodiscard]] std::string host() const;
     /// The real port; 0 for a Unix socket.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     /// As in "socket:[inode]" of /proc/PID/fd.
@@ -98,6 +100,7 @@ private:
     enum class Kind { tcp, unix_path, unix_abstract };
 
     void unlink_own_path() noexcept;
+    void set_nodelay(bool on) noexcept;
     Result<void> find_own_path() noexcept;
     static Result<void> dress(int file, const UnixPathAddress& address) noexcept;
     static Outcome<Listener> recognise(Fd fd, const std::string& what);

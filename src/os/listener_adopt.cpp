@@ -191,12 +191,29 @@ Outcome<Listener> Listener::recognise(Fd fd, const std::string& what) {
     return listener;
 }
 
-Outcome<Listener> Listener::adopt(Fd fd, const std::string& name) {
+std::string Listener::host() const {
+    if (kind_ != Kind::tcp) {
+        return address_.substr(std::string_view{"unix:"}.size());
+    }
+    const auto begin = std::string_view{"tcp://"}.size();
+    const std::string host = address_.substr(begin, address_.rfind(':') - begin);
+    return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
+Outcome<Listener> Listener::adopt(Fd fd, const std::string& name, bool nodelay) {
     auto listener = recognise(std::move(fd), "listen systemd:" + name);
     if (listener) {
         listener->kept_ = true;
+        listener->set_nodelay(nodelay);
     }
     return listener;
+}
+
+void Listener::set_nodelay(bool on) noexcept {
+    const int value = on ? 1 : 0;
+    if (kind_ == Kind::tcp) {
+        static_cast<void>(::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &value, sizeof value));
+    }
 }
 
 /// The file that the path leads to, if it is the one that this socket was bound to.
@@ -230,12 +247,11 @@ Outcome<Listener> Listener::take_back(Fd fd, const ListenAddress& address, int b
         if (listener->kind_ != Kind::tcp || !is_at(*tcp, name->address)) {
             return other;
         }
-        const int nodelay = tcp->nodelay ? 1 : 0;
+        listener->set_nodelay(tcp->nodelay);
+        // A stop that was cut off may have left its filter; without one this fails, as it may.
+        const int ignored = 0;
         static_cast<void>(
-            ::setsockopt(listener->fd(), IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof nodelay));
-        // A stop that was broken off may have left its filter; there is none to detach else.
-        static_cast<void>(
-            ::setsockopt(listener->fd(), SOL_SOCKET, SO_DETACH_FILTER, &nodelay, sizeof nodelay));
+            ::setsockopt(listener->fd(), SOL_SOCKET, SO_DETACH_FILTER, &ignored, sizeof ignored));
     } else if (const auto* path = std::get_if<UnixPathAddress>(&address)) {
         if (listener->kind_ != Kind::unix_path || listener->path_ != path->path ||
             !listener->find_own_path()) {

@@ -114,6 +114,12 @@ private:
     void act(const core::IgnoreBeats& action);
     void act(const core::Drain& action);
     void act(const core::RunDegradedHook&) {}
+    // What operators change is looked at by change.cpp.
+    void act(const core::BeginGeneration&) {}
+    void act(const core::EndGeneration&) {}
+    void act(const core::KeepGeneration&) {}
+    void act(const core::RunBeforeStart&) {}
+    void act(const core::Reply&) {}
     void act(const core::RefuseConnections&);
     void act(const core::Leave& action);
 

@@ -1,6 +1,9 @@
 // The fields of every event, action and record, listed once for printing and for hashing.
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "core/action.hpp"
 #include "core/event.hpp"
 #include "core/record.hpp"
@@ -51,6 +54,26 @@ void fields(const core::IgnoreBeats& a, F&& f) {
 template <typename F>
 void fields(const core::RefuseConnections&, F&& f) {
     f("RefuseConnections");
+}
+template <typename F>
+void fields(const core::BeginGeneration& a, F&& f) {
+    f("BeginGeneration", a.pool, a.generation, a.command, a.position);
+}
+template <typename F>
+void fields(const core::EndGeneration& a, F&& f) {
+    f("EndGeneration", a.pool, a.generation);
+}
+template <typename F>
+void fields(const core::KeepGeneration& a, F&& f) {
+    f("KeepGeneration", a.pool, a.generation);
+}
+template <typename F>
+void fields(const core::RunBeforeStart& a, F&& f) {
+    f("RunBeforeStart", a.pool, a.generation, a.within);
+}
+template <typename F>
+void fields(const core::Reply& a, F&& f) {
+    f("Reply", a.command, a.verdict, a.text);
 }
 template <typename F>
 void fields(const core::Leave& a, F&& f) {
@@ -118,6 +141,20 @@ void fields(const core::HookEnded& e, F&& f) {
 template <typename F>
 void fields(const core::RotationRequested& e, F&& f) {
     f("RotationRequested", e.seat);
+}
+/// What is asked for, in one word.
+inline std::string_view word_of(const core::Command& command) {
+    constexpr std::array<std::string_view, std::variant_size_v<core::Command>> words{
+        "reload", "scale", "start", "stop", "restart", "signal"};
+    return words[command.index()];
+}
+template <typename F>
+void fields(const core::Commanded& e, F&& f) {
+    f("Commanded", e.id, word_of(e.command));
+}
+template <typename F>
+void fields(const core::BeforeStartEnded& e, F&& f) {
+    f("BeforeStartEnded", e.pool, e.generation, e.succeeded);
 }
 template <typename F>
 void fields(const core::Tick&, F&& f) {
@@ -233,6 +270,38 @@ void fields(const core::Lateness& r, F&& f) {
 template <typename F>
 void fields(const core::NotEnforced& r, F&& f) {
     f("NotEnforced", r.pool, r.setting);
+}
+template <typename F>
+void fields(const core::ReloadStart& r, F&& f) {
+    f("ReloadStart", r.pools);
+}
+template <typename F>
+void fields(const core::ReloadFailure& r, F&& f) {
+    f("ReloadFailure", r.about, r.generation, r.reason, r.how);
+}
+template <typename F>
+void fields(const core::PoolReload& r, F&& f) {
+    f("PoolReload", r.pool, r.generation, r.succeeded, r.took);
+}
+template <typename F>
+void fields(const core::Reload& r, F&& f) {
+    f("Reload", r.succeeded, r.pools, r.took);
+}
+template <typename F>
+void fields(const core::PoolRemoved& r, F&& f) {
+    f("PoolRemoved", r.pool);
+}
+template <typename F>
+void fields(const core::Scale& r, F&& f) {
+    f("Scale", r.pool, r.from, r.to);
+}
+template <typename F>
+void fields(const core::PoolHold& r, F&& f) {
+    f("PoolHold", r.pool, r.slot.has_value() ? number(*r.slot) + 1 : 0U, r.held);
+}
+template <typename F>
+void fields(const core::BeforeStart& r, F&& f) {
+    f("BeforeStart", r.pool, r.succeeded, r.how);
 }
 template <typename F>
 void fields(const core::StopStart& r, F&& f) {

@@ -16,9 +16,15 @@ struct Inspector {
 
     template <typename Sink>
     static void state_of(const Supervisor& supervisor, Time now, Sink& sink) {
-        const auto& [pools, stop_delay, queue_grace, homes, last_incarnation, stale_events, phase,
-                     mode, phase_deadline, stop_began, exit_code, killed, last_turn,
-                     next_deadline] = supervisor;
+        const auto& [pools, seed, reload, pending, stop_delay, queue_grace, homes, last_incarnation,
+                     stale_events, phase, mode, phase_deadline, stop_began, exit_code, killed,
+                     last_turn, next_deadline] = supervisor;
+        sink.put(reload.has_value());
+        if (reload) {
+            sink.put(reload->back);
+            sink.put(reload->members.size());
+        }
+        sink.put(pending.size());
         sink.put(homes.size());
         sink.put(phase);
         sink.put(mode);
@@ -36,15 +42,32 @@ struct Inspector {
 private:
     template <typename Sink>
     static void state_of(const Pool& pool, Time now, Sink& sink) {
-        const auto& [policy, pool_name, index, seed, generation, slots, due, touched, is_touched,
-                     began, frozen, ever_ready, available, complete, degraded, gave_up, waiting,
-                     enforcement] = pool;
-        for (const bool flag : {frozen, ever_ready, available, complete, degraded, gave_up, waiting,
-                                enforcement, touched.empty()}) {
+        const auto& [policy, pool_name, after, index, seed, generation, last_generation, editions,
+                     changeover, wanted, stage, held, removed, stopping, slots, due, touched,
+                     is_touched, began, frozen, ever_ready, available, complete, degraded, gave_up,
+                     waiting, enforcement] = pool;
+        for (const bool flag : {held, removed, stopping, frozen, ever_ready, available, complete,
+                                degraded, gave_up, waiting, enforcement, touched.empty()}) {
             sink.put(flag);
         }
+        sink.put(stage);
+        sink.put(wanted);
+        sink.put(editions.size());
+        sink.put(changeover.has_value());
+        if (changeover) {
+            for (const bool flag : {changeover->proven, changeover->back}) sink.put(flag);
+            sink.put(changeover->stage);
+        }
+        // Generations only grow: what counts is which of the two that there may be it is.
+        const auto is_old = [&, last = last_generation](Generation each) { return each != last; };
+        sink.put(is_old(generation));
         for (const Slot& slot : slots) {
-            const auto& [current, successor, roll_reason, leaving, no_roll_before] = slot;
+            const auto& [current, successor, roll_reason, leaving, no_roll_before, next, slot_held,
+                         off] = slot;
+            for (const bool flag : {slot_held, off, is_old(next), is_old(current.generation()),
+                                    successor && is_old(successor->generation())}) {
+                sink.put(flag);
+            }
             state_of(current, policy, now, sink);
             sink.put(successor.has_value());
             if (successor) {

@@ -118,6 +118,12 @@ private:
     void act(const core::RunHangHook& action, core::Time now);
     void act(const core::RunDegradedHook&, core::Time) {}
     void act(const core::IgnoreBeats& action, core::Time now);
+    // Nobody reloads or commands in these worlds: see change.cpp.
+    void act(const core::BeginGeneration&, core::Time) {}
+    void act(const core::EndGeneration&, core::Time) {}
+    void act(const core::KeepGeneration&, core::Time) {}
+    void act(const core::RunBeforeStart&, core::Time) {}
+    void act(const core::Reply&, core::Time) {}
     void act(const core::RefuseConnections&, core::Time now);
     void act(const core::Leave& action, core::Time now);
 

@@ -63,7 +63,7 @@ struct Other {
     std::string operator()(const IntegerKind& /*kind*/) const { return "7"; }
     std::string operator()(const ListenKind& /*kind*/) const { return "127.0.0.1:7"; }
     std::string operator()(const AddressKind& /*kind*/) const { return "127.0.0.1:7"; }
-    std::string operator()(const AccountsKind& /*kind*/) const { return "x"; }
+    std::string operator()(const NamesKind& /*kind*/) const { return "x"; }
     std::string operator()(const PathOrNoneKind& /*kind*/) const { return "/x"; }
     std::string operator()(const AddressOrOffKind& /*kind*/) const { return "127.0.0.1:7"; }
 };
@@ -135,11 +135,11 @@ TEST_CASE("each option writes its field, and a field without an option cannot be
         CHECK_FALSE((before.config == after.config && before.pool == after.pool &&
                      before.listen == after.listen));
     }
-    const auto derived_of_policy =
-        4U;                           // timeout_written, has_sockets, has_on_hang, has_on_degraded
-    const auto other_of_pool = 4U;    // name, policy, process, written
-    const auto other_of_config = 4U;  // pools, log, admin, metrics
-    const auto switch_of_admin = 1U;  // enabled, which goes with path
+    // timeout_written, has_sockets, has_on_hang, has_on_degraded, has_before_start
+    const auto derived_of_policy = 5U;
+    const auto other_of_pool = 4U;                             // name, policy, process, written
+    const auto other_of_config = 4U;                           // pools, log, admin, metrics
+    const auto switch_of_admin = 1U;                           // enabled, which goes with path
     const auto address_of_listen = 4U;                         // kind, host, port, path
     const auto other_of_listen = 1U + address_of_listen - 1U;  // the name; one option: address
     CHECK(count_options([](Fields& fields) { return fields.pool.policy; }) ==
@@ -147,7 +147,8 @@ TEST_CASE("each option writes its field, and a field without an option cannot be
     CHECK(count_options([](Fields& fields) { return fields.pool.process; }) ==
           count_fields<core::ProcessConfig>());
     CHECK(count_options([](Fields& fields) {
-              return std::tuple{fields.pool.listen, fields.pool.on_hang, fields.pool.on_degraded};
+              return std::tuple{fields.pool.listen, fields.pool.on_hang, fields.pool.on_degraded,
+                                fields.pool.before_start, fields.pool.after};
           }) == count_fields<core::PoolConfig>() - other_of_pool);
     CHECK(count_options([](Fields& fields) { return fields.config.log; }) ==
           count_fields<core::LogConfig>());

@@ -78,10 +78,10 @@ TEST_CASE("an address that is misread would listen where nobody asked for") {
     CHECK(abstract.value.kind == core::Listen::Kind::unix_abstract);
     CHECK(abstract.value.path == "a");
     for (const std::string text :
-         {"",           "8000",        ":8000",  "*:8000",     "host",   "host:",
-          "host:x",     "host:65536",  "::1:80", "[::1]",      "[x]:80", "999.0.0.1:80",
-          "1.2.3:80",   "a b:80",      "unix:",  "unix:run/x", "unix:@", "unix:/",
-          "unix:/run/", "systemd:web", "tcp://", "http://x:80"}) {
+         {"",           "8000",       ":8000",       "*:8000",      "host",   "host:",
+          "host:x",     "host:65536", "::1:80",      "[::1]",       "[x]:80", "999.0.0.1:80",
+          "1.2.3:80",   "a b:80",     "unix:",       "unix:run/x",  "unix:@", "unix:/",
+          "unix:/run/", "systemd:",   "systemd:a:b", "systemd:a b", "tcp://", "http://x:80"}) {
         CAPTURE(text);
         CHECK_FALSE(parse_address(text).ok());
     }
@@ -90,8 +90,8 @@ TEST_CASE("an address that is misread would listen where nobody asked for") {
 }
 
 TEST_CASE("a printed address names the same socket when it is read again") {
-    for (const std::string text :
-         {"tcp://127.0.0.1:8000", "tcp://[::]:0", "unix:/run/a.sock", "unix:@a", "tcp://host:1"}) {
+    for (const std::string text : {"tcp://127.0.0.1:8000", "tcp://[::]:0", "unix:/run/a.sock",
+                                   "unix:@a", "tcp://host:1", "systemd:web.socket"}) {
         CHECK(format_address(parse_address(text).value) == text);
     }
 }

@@ -22,8 +22,9 @@ using reeve::os::testing::TempDirectory;
 TEST_CASE("socket activation would hand workers a socket that they cannot use") {
     auto theirs = Listener::open(TcpAddress{"127.0.0.1", 0}, 7).value();
     REQUIRE(reeve::os::set_nonblocking(theirs.fd()).has_value());
-    auto ours = Listener::adopt(duplicate(theirs.fd()).value(), "web").value();
+    auto ours = Listener::adopt(duplicate(theirs.fd()).value(), "web", true).value();
     CHECK(ours.address() == theirs.address());
+    CHECK(ours.host() == "127.0.0.1");
     CHECK(ours.port() == theirs.port());
     CHECK(ours.inode() == theirs.inode());
     CHECK(ours.kept());
@@ -31,17 +32,17 @@ TEST_CASE("socket activation would hand workers a socket that they cannot use") 
     CHECK(ours.queue_length()->limit == 7);
 
     const Fd datagrams{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    CHECK(Listener::adopt(duplicate(datagrams.get()).value(), "x").error().text() ==
+    CHECK(Listener::adopt(duplicate(datagrams.get()).value(), "x", true).error().text() ==
           "listen systemd:x: Invalid argument (this takes a listening stream socket)");
     const Fd plain{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-    CHECK(Listener::adopt(duplicate(plain.get()).value(), "x").error().error == ENOTSOCK);
+    CHECK(Listener::adopt(duplicate(plain.get()).value(), "x", true).error().error == ENOTSOCK);
 }
 
 TEST_CASE("a stop of reeve would break a socket that its socket unit keeps") {
     TempDirectory directory;
     const std::string path = directory.path / "web.sock";
     auto theirs = Listener::open(UnixPathAddress{path}, 3).value();
-    auto ours = Listener::adopt(duplicate(theirs.fd()).value(), "web").value();
+    auto ours = Listener::adopt(duplicate(theirs.fd()).value(), "web", true).value();
     CHECK(ours.address() == "unix:" + path);
     CHECK(ours.refuse_new_connections().has_value());
     ours.close();

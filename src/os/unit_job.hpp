@@ -1,0 +1,17 @@
+// What systemd is about to do with the unit that this process belongs to.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/time.hpp"
+#include "os/result.hpp"
+
+namespace reeve::os {
+
+/// Type of the job that waits or runs for our unit: "restart", "stop"; empty where there is none.
+/// Asks systemd itself over its private socket, which answers root only. Waits for at most so long.
+[[nodiscard]] Result<std::string> own_unit_job(
+    core::Duration patience, const std::filesystem::path& socket = "/run/systemd/private");
+
+}  // namespace reeve::os
