@@ -164,8 +164,9 @@ public:
             uid += digits[static_cast<std::size_t>(c) / 16];
             uid += digits[static_cast<std::size_t>(c) % 16];
         }
-        using namespace std::string_literals;
-        if (const auto sent = send("\0AUTH EXTERNAL "s + uid + "\r\n"); !sent) return sent;
+        // The zero byte comes first, for the sake of systems that send credentials with it.
+        const std::string hello = std::string(1, '\0') + "AUTH EXTERNAL " + uid + "\r\n";
+        if (const auto sent = send(hello); !sent) return sent;
         std::size_t end = 0;
         while ((end = received_.find("\r\n")) == std::string::npos) {
             if (received_.size() > message_max) return make_error(EPROTO);
