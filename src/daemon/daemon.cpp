@@ -17,12 +17,14 @@
 #include "daemon/inbox.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
+#include "daemon/monitor.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/render_parts.hpp"
 #include "daemon/service.hpp"
 #include "daemon/socket_store.hpp"
 #include "daemon/sockets.hpp"
 #include "daemon/start_error.hpp"
+#include "daemon/surroundings.hpp"
 #include "os/clock.hpp"
 #include "os/inherited.hpp"
 #include "os/notify.hpp"
@@ -76,7 +78,9 @@ public:
           reloads_(log_, sockets_, editions_, config, options.load, own_nofile()),
           fleet_(loop_, inbox_, log_, editions_),
           supervisor_(config, random_seed()),
-          control_(inbox_, log_, reloads_, supervisor_, [](const std::string&) {}),
+          monitor_(supervisor_, fleet_, around_, options.version),
+          control_(inbox_, log_, reloads_, supervisor_,
+                   [this](const std::string& why) { monitor_.note_invalid_reload(why); }),
           timer_(loop_.make_timer([this] { inbox_.put(core::Tick{}); })) {
         loop_.on_signals(caught_signals, [this](int number) { on_signal(number); });
         announce(config, options);
@@ -205,6 +209,7 @@ private:
         const LogLine line = render(record, fleet_);
         log_.write(line);
         control_.note(record, line);
+        monitor_.note(record);
         if (const auto* removed = std::get_if<core::PoolRemoved>(&record)) {
             editions_.refuse(removed->pool);
         }
@@ -220,6 +225,8 @@ private:
     Reloads reloads_;
     Fleet fleet_;
     core::Supervisor supervisor_;
+    ShellSurroundings around_{editions_, log_};
+    Monitor monitor_;
     Control control_;
     Timer timer_;
     std::vector<core::Reply> replies_;
