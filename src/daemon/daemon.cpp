@@ -11,10 +11,13 @@
 #include <utility>
 
 #include "core/supervisor.hpp"
+#include "daemon/admin.hpp"
+#include "daemon/backend.hpp"
 #include "daemon/control.hpp"
 #include "daemon/editions.hpp"
 #include "daemon/fleet.hpp"
 #include "daemon/inbox.hpp"
+#include "daemon/left_over.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/monitor.hpp"
@@ -68,12 +71,13 @@ std::uint64_t random_seed() {
     return (std::uint64_t{device()} << 32U) ^ device();
 }
 
-class Daemon {
+class Daemon final : public Backend {
 public:
     Daemon(const core::Config& config, const RunOptions& options, std::vector<os::InheritedFd> passed)
         : service_(loop_, os::Notifier::from_environment()),
           log_(loop_, config.log),
           store_(service_, log_, std::move(passed), config),
+          left_overs_(loop_, log_, config),
           sockets_(loop_, inbox_, log_, store_),
           reloads_(log_, sockets_, editions_, config, options.load, own_nofile()),
           fleet_(loop_, inbox_, log_, editions_),
@@ -81,7 +85,8 @@ public:
           monitor_(supervisor_, fleet_, around_, options.version),
           control_(inbox_, log_, reloads_, supervisor_,
                    [this](const std::string& why) { monitor_.note_invalid_reload(why); }),
-          timer_(loop_.make_timer([this] { inbox_.put(core::Tick{}); })) {
+          timer_(loop_.make_timer([this] { inbox_.put(core::Tick{}); })),
+          surface_(loop_, log_, *this, config, options.version) {
         loop_.on_signals(caught_signals, [this](int number) { on_signal(number); });
         announce(config, options);
     }
@@ -91,6 +96,7 @@ public:
         loop_.wake();
         while (!exit_code_) pass();
         control_.leave();
+        surface_.close();
         fleet_.kill_hooks();
         // A service that failed is started again.
         if (*exit_code_ != 0) store_.leave_to_next();
@@ -98,6 +104,15 @@ public:
         log_.flush(last_flush_milliseconds);
         return *exit_code_;
     }
+
+    void submit(const Caller& /*caller*/, const Order& order,
+                std::function<void(const Answer&)> reply) override {
+        control_.submit(order, std::move(reply));
+    }
+    std::string status() override { return monitor_.status(); }
+    std::string metrics() override { return monitor_.metrics(); }
+    std::string config() override { return control_.config(); }
+    [[nodiscard]] Readiness readiness() const override { return control_.readiness(); }
 
 private:
     void announce(const core::Config& config, const RunOptions& options) {
@@ -161,7 +176,8 @@ private:
             }
             // With many workers the kernel looks at each to answer: no successor waits for it.
             if (std::exchange(orphans_, false)) fleet_.reap_orphans();
-            if (!inbox_.empty() || spawns_wait_) loop_.wake();
+            const bool clients_wait = surface_.serve();
+            if (!inbox_.empty() || spawns_wait_ || clients_wait) loop_.wake();
             failures_in_a_row_ = 0;
         } catch (const std::exception& error) {
             if (++failures_in_a_row_ > failures_in_a_row_max) throw;
@@ -180,6 +196,7 @@ private:
         spawns_wait_ = fleet_.spawn_waiting();
         for (const core::Record& record : out.records) publish(record);
         service_.look(supervisor_, !out.records.empty(), now);
+        if (service_.has_been_ready()) left_overs_.end_all();
         for (const core::Reply& reply : std::exchange(replies_, {})) control_.carry_out(reply);
         fleet_.tell_descriptions();
         fleet_.bury();
@@ -208,6 +225,7 @@ private:
     void publish(const core::Record& record) {
         const LogLine line = render(record, fleet_);
         log_.write(line);
+        surface_.publish(line);
         control_.note(record, line);
         monitor_.note(record);
         if (const auto* removed = std::get_if<core::PoolRemoved>(&record)) {
@@ -220,6 +238,7 @@ private:
     Service service_;
     Log log_;
     SocketStore store_;
+    LeftOvers left_overs_;
     Sockets sockets_;
     Editions editions_;
     Reloads reloads_;
@@ -229,6 +248,7 @@ private:
     Monitor monitor_;
     Control control_;
     Timer timer_;
+    Surface surface_;
     std::vector<core::Reply> replies_;
     bool spawns_wait_ = false;
     bool orphans_ = false;  ///< somebody has died who may not be a worker

@@ -174,6 +174,7 @@ void Service::say_phase(const core::Supervisor& supervisor, core::Time now) {
         case Said::starting:
             if (!all_up(supervisor)) return;
             said_ = Said::ready;
+            said_ready_ = true;
             // As the first process of a container, our number means nothing outside.
             status_ = service_status(supervisor);
             status_said_ = now;

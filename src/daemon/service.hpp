@@ -24,6 +24,8 @@ public:
     /// Whether there is a service manager.
     explicit operator bool() const noexcept { return static_cast<bool>(notifier_); }
 
+    /// READY=1 was said.
+    [[nodiscard]] bool has_been_ready() const noexcept { return said_ready_; }
     /// Sends lines "KEY=VALUE", with a copy of `fd` where there is one.
     void post(std::string lines, int fd = -1);
     /// Returns when the manager has read everything, or after a second. For the start.
@@ -57,6 +59,7 @@ private:
     std::deque<Letter> waiting_;
     const core::Supervisor* supervisor_ = nullptr;
     Said said_ = Said::starting;
+    bool said_ready_ = false;
     std::string status_;
     std::optional<core::Time> status_due_;  ///< it may have changed; said at this time
     core::Time status_said_{};
