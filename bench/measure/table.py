@@ -57,6 +57,19 @@ def _wakeups(record, summary):
             peers_of.spread(summary, f'wakeups_{workers}_s', lambda value: f'{value:.1f}/s')]
 
 
+def _scrape(record, _summary):
+    rows = []
+    for key, path in (('metrics', '/metrics'), ('status', '/v1/status')):
+        figures = record[key]
+        median = statistics.median(figures['wall_ms'])
+        rows.append([f'{path} with {record["workers"]} workers', '<= 10 ms', '',
+                     _ms(figures['wall_ms']),
+                     f'{_verdict(median <= 10)}; CPU of reeve '
+                     f'{statistics.median(figures["cpu_ms"]):.1f} ms, {figures["bytes"] // 1024} '
+                     'KiB', ''])
+    return rows
+
+
 def _spawn(record, summary):
     raw = statistics.median(record['raw'])
     rows = []
@@ -99,8 +112,9 @@ def _build(record, _summary):
             _verdict(record['seconds'] <= 300), '']
 
 
-_ROWS = {'crash': (_crash,), 'hang': (_hang,), 'idle': (_memory, _wakeups), 'spawn': (_spawn,),
-         'beats': (_beats,), 'throughput': (_throughput,), 'size': (_size,), 'build': (_build,)}
+_ROWS = {'crash': (_crash,), 'hang': (_hang,), 'idle': (_memory, _wakeups), 'scrape': (_scrape,),
+         'spawn': (_spawn,), 'beats': (_beats,), 'throughput': (_throughput,), 'size': (_size,),
+         'build': (_build,)}
 _HEADINGS = ('what', 'budget', 'raw fork+exec', 'reeve', 'difference', 'peers')
 
 

@@ -27,7 +27,7 @@ void Sampler::refresh(core::Time now, const std::vector<Living>& living) {
         const core::Duration used = os::now() - began;
         if (used >= budget) break;
         const Living& one = living[next_++ % living.size()];
-        look(entries_[number(one.incarnation)], one.pid, now, used < budget / 2);
+        look(entries_[number(one.incarnation)], one.pid, now, used < budget / 4);
     }
     next_ = living.empty() ? 0 : next_ % living.size();
 }
