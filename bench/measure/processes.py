@@ -101,7 +101,8 @@ class Reeve:
             self.started_ns = time.monotonic_ns()
             self._process = subprocess.Popen(
                 [context.reeve, 'run', '--log-format', 'json', *options, '--', *command],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, 'REEVE_ADMIN': 'none'})
         self._log = open(self._log_path, 'rb')
 
     @property

@@ -1,6 +1,8 @@
 // Where the admin socket is when nobody says.
 #include "config/admin_path.hpp"
 
+#include <algorithm>
+
 namespace reeve::config {
 
 namespace {
@@ -33,7 +35,9 @@ std::string default_admin_path(std::string_view name, std::uint32_t uid,
 
 std::string shared_tmp_part(std::string_view path) {
     if (path.substr(0, tmp_prefix.size()) != tmp_prefix) return {};
-    return std::string{path.substr(0, path.find('/', tmp_prefix.size()))};
+    const auto end = std::min(path.find_first_not_of("0123456789", tmp_prefix.size()), path.size());
+    const bool number = end > tmp_prefix.size() && end < path.size() && path[end] == '/';
+    return std::string{number ? path.substr(0, end) : std::string_view{}};
 }
 
 }  // namespace reeve::config

@@ -406,6 +406,8 @@ class Test:
         env = {key: value for key, value in os.environ.items()
                if not key.startswith(('REEVE_', 'LISTEN_', 'NOTIFY_', 'WATCHDOG_'))
                and key not in ('WEB_CONCURRENCY', 'MESON_TEST_ITERATION')}
+        # Each would want the same place: those that are asked for more say where.
+        env['REEVE_ADMIN'] = 'none'
         env.update(extra or {})
         return {key: value for key, value in env.items() if value is not None}
 

@@ -42,6 +42,8 @@ TEST_CASE("only what lies in /tmp could have been put there by somebody else") {
     CHECK(shared_tmp_part("/tmp/reeve-7/admin.sock") == "/tmp/reeve-7");
     CHECK(shared_tmp_part("/run/reeve/admin.sock").empty());
     CHECK(shared_tmp_part("/tmp/other/admin.sock").empty());
+    CHECK(shared_tmp_part("/tmp/reeve-x7/admin.sock").empty());
+    CHECK(shared_tmp_part("/tmp/reeve-7").empty());
 }
 
 }  // namespace reeve::config
