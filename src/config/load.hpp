@@ -39,9 +39,9 @@ struct Loaded {
     [[nodiscard]] bool ok() const { return errors.empty(); }
 };
 
-/// Precedence: flag, environment (REEVE_LOG_LEVEL, REEVE_ADMIN; WEB_CONCURRENCY where `workers` is not set),
-/// file, default. Reads `conf.d/*.yaml` beside the file too, in the order of the names. Never
-/// throws for bad input.
+/// Precedence: flag, environment (REEVE_LOG_LEVEL, REEVE_ADMIN; WEB_CONCURRENCY where `workers` is
+/// not set), file, default. Reads `conf.d/*.yaml` beside the file too, in the order of the names.
+/// Never throws for bad input.
 Loaded load(const Request& request);
 
 }  // namespace reeve::config

@@ -57,7 +57,8 @@ struct KindSchema {
     }
     std::string operator()(const AddressKind& /*kind*/) const { return text; }
     std::string operator()(const NamesKind& /*kind*/) const {
-        return R"("type": ["array", "string", "integer"], "items": {"type": ["string", "integer"]})";
+        return R"("type": ["array", "string", "integer"], )"
+               R"("items": {"type": ["string", "integer"]})";
     }
     std::string operator()(const PathOrNoneKind& /*kind*/) const { return text; }
     std::string operator()(const AddressOrOffKind& /*kind*/) const { return text; }
