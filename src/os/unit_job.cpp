@@ -164,8 +164,9 @@ public:
             uid += digits[static_cast<std::size_t>(c) / 16];
             uid += digits[static_cast<std::size_t>(c) % 16];
         }
-        // The zero byte comes first, for the sake of systems that send credentials with it.
-        const std::string hello = std::string(1, '\0') + "AUTH EXTERNAL " + uid + "\r\n";
+        // All at once: systemd overlooks a call that it reads together with BEGIN. The zero byte is
+        // for the sake of systems that send credentials with it.
+        const std::string hello = std::string(1, '\0') + "AUTH EXTERNAL " + uid + "\r\nBEGIN\r\n";
         if (const auto sent = send(hello); !sent) return sent;
         std::size_t end = 0;
         while ((end = received_.find("\r\n")) == std::string::npos) {
@@ -175,7 +176,7 @@ public:
         const bool good = received_.starts_with("OK");
         received_.erase(0, end + 2);
         if (!good) return make_error(EACCES);
-        return send("BEGIN\r\n");
+        return {};
     }
 
     /// The body of the answer.

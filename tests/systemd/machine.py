@@ -140,7 +140,9 @@ class Machine:
         self.unit(name, unit_text(name, os.path.join(self.test.build, 'src/cli')))
         where = self.test.file(name + '.yaml', config)
         unit = Unit(self, name)
-        self.unit(name + '.d/test.conf', f'''[Service]
+        self.unit(name + '.d/test.conf', f'''[Unit]
+StartLimitIntervalSec=0
+[Service]
 ExecStart=
 ExecStart={self.test.build}/src/cli/reeve run -c {where} --log-format json --log-level debug {options}
 StandardError=append:{unit.log}
