@@ -68,6 +68,7 @@ void Control::reload(const ReloadOrder& order, Respond respond) {
         return respond(*answer);
     }
     failure_.clear();
+    whole_ = order.pool.empty();
     give(std::get<core::ReloadCommand>(std::move(prepared)), std::move(respond));
     reload_ = last_id_;
 }
@@ -112,8 +113,11 @@ void Control::carry_out(const core::Reply& action) {
     if (reload_ == number(action.command)) {
         reload_.reset();
         switch (action.verdict) {
-            case core::Verdict::done:
-            case core::Verdict::unchanged: reloads_.finish(true); break;
+            case core::Verdict::done: reloads_.finish(true); break;
+            case core::Verdict::unchanged:
+                reloads_.finish(true);
+                if (whole_) refused_(std::nullopt);
+                break;
             case core::Verdict::failed:
                 answer.text += "; " + failure_;
                 reloads_.finish(false);

@@ -17,8 +17,8 @@ namespace reeve::daemon {
 class Control {
 public:
     using Respond = std::function<void(const Answer&)>;
-    /// Told of a configuration that could not be taken: why.
-    using Refused = std::function<void(const std::string&)>;
+    /// Told why a configuration could not be taken; nothing: the files say what runs already.
+    using Refused = std::function<void(const std::optional<std::string>& why)>;
 
     Control(Inbox& inbox, Log& log, Reloads& reloads, const core::Supervisor& supervisor,
             Refused refused);
@@ -54,6 +54,7 @@ private:
     std::uint64_t last_id_ = 0;
     std::map<std::uint64_t, Respond> waiting_;
     std::optional<std::uint64_t> reload_;  ///< the command that is a reload under way
+    bool whole_ = false;                   ///< that reload is about all pools
     std::string failure_;
     bool hangup_again_ = false;
 };

@@ -84,7 +84,7 @@ public:
           supervisor_(config, random_seed()),
           monitor_(supervisor_, fleet_, around_, options.version),
           control_(inbox_, log_, reloads_, supervisor_,
-                   [this](const std::string& why) { monitor_.note_invalid_reload(why); }),
+                   [this](const auto& why) { monitor_.note_files(why); }),
           timer_(loop_.make_timer([this] { inbox_.put(core::Tick{}); })),
           surface_(loop_, log_, *this, config, options.version) {
         loop_.on_signals(caught_signals, [this](int number) { on_signal(number); });

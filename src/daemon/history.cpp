@@ -141,7 +141,8 @@ void History::note_invalid_reload(const std::vector<std::string>& pools, const s
     }
 }
 
-void History::note_unchanged() {
+void History::note_unchanged(WallTime time) {
+    last_reload_ = {ReloadResult::success, time, {}, {}};
     diverged_ = false;
     for (auto& [pool, past] : pools_) past.diverged = false;
 }

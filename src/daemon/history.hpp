@@ -64,8 +64,8 @@ public:
     /// A new configuration could not be read, or not be carried out: nothing was changed by it.
     void note_invalid_reload(const std::vector<std::string>& pools, const std::string& why,
                              WallTime time);
-    /// What runs is what the files say, without a reload having been needed.
-    void note_unchanged();
+    /// A reload found that what runs is what the files say: it succeeded without doing anything.
+    void note_unchanged(WallTime time);
 
     /// Of a pool of which there is no record yet: all zero.
     [[nodiscard]] const PoolHistory& of(const std::string& pool) const;

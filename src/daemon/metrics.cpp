@@ -228,7 +228,7 @@ void begin(Page& page, const MetricRow<Source>& row) {
 }
 
 template <typename Source>
-void put(Page& page, const MetricRow<Source>& row, const Source& source, Labels labels) {
+void put(Page& page, const MetricRow<Source>& row, const Source& source, Labels&& labels) {
     if (const auto value = row.value(source)) page.put(std::move(labels), *value);
 }
 

@@ -38,12 +38,13 @@ void Monitor::note(const core::Record& record) {
     metrics_.count(record, names_);
 }
 
-void Monitor::note_invalid_reload(const std::string& why) {
+void Monitor::note_files(const std::optional<std::string>& why) {
+    if (!why) return history_.note_unchanged(os::wall_now());
     std::vector<std::string> pools;
     for (const core::Pool& pool : supervisor_.pools()) {
         if (is_shown(pool)) pools.push_back(pool.name());
     }
-    history_.note_invalid_reload(pools, why, os::wall_now());
+    history_.note_invalid_reload(pools, *why, os::wall_now());
     metrics_.count_invalid_reload(pools);
 }
 

@@ -1,6 +1,7 @@
 // What reeve shows of itself: keeps the past, looks at the present when asked, renders both.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,8 @@ public:
 
     /// Counts a record: before the shell forgets whom it is about.
     void note(const core::Record& record);
-    /// A reload was refused before it began.
-    void note_invalid_reload(const std::string& why);
-    /// A reload found that what runs is what the files say.
-    void note_unchanged() { history_.note_unchanged(); }
+    /// A reload was refused before it began; nothing: what runs is what the files say already.
+    void note_files(const std::optional<std::string>& why);
 
     /// The bodies of GET /v1/status and GET /metrics, as of now.
     std::string status();

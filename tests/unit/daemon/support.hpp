@@ -18,22 +18,28 @@ struct Shell final : Names, Surroundings {
     std::map<std::uint64_t, std::string> outputs;
     std::vector<SocketView> listening;
 
-    std::string pool(core::PoolIndex index) const override { return pools.at(number(index)); }
-    pid_t pid(core::Incarnation incarnation) const override {
+    [[nodiscard]] std::string pool(core::PoolIndex index) const override {
+        return pools.at(number(index));
+    }
+    [[nodiscard]] pid_t pid(core::Incarnation incarnation) const override {
         return incarnation == core::Incarnation::none
                    ? 0
                    : static_cast<pid_t>(1000 + number(incarnation));
     }
-    std::string last_output(core::Incarnation incarnation) const override {
+    [[nodiscard]] std::string last_output(core::Incarnation incarnation) const override {
         const auto found = outputs.find(number(incarnation));
         return found == outputs.end() ? "" : found->second;
     }
-    std::string last_output(core::PoolIndex) const override { return ""; }
+    [[nodiscard]] std::string last_output(core::PoolIndex) const override { return ""; }
 
-    std::vector<SocketView> sockets(core::PoolIndex) const override { return listening; }
-    core::Handoff handoff(core::PoolIndex) const override { return core::Handoff::inherit; }
-    std::uint64_t dropped_log_lines() const override { return 3; }
-    std::uint64_t dropped_output_bytes() const override { return 0; }
+    [[nodiscard]] std::vector<SocketView> sockets(core::PoolIndex) const override {
+        return listening;
+    }
+    [[nodiscard]] core::Handoff handoff(core::PoolIndex) const override {
+        return core::Handoff::inherit;
+    }
+    [[nodiscard]] std::uint64_t dropped_log_lines() const override { return 3; }
+    [[nodiscard]] std::uint64_t dropped_output_bytes() const override { return 0; }
 };
 
 inline core::About about(std::uint64_t incarnation, std::uint32_t pool = 0,
