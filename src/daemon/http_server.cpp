@@ -45,11 +45,11 @@ void HttpServer::close() noexcept {
 }
 
 void HttpServer::wait_to_accept() {
-    accepting_ = false;
     accept_watch_ = loop_.on_readable(listener_.fd(), [this] {
         accepting_ = true;
         accept_watch_.stop();
     });
+    accepting_ = false;
 }
 
 bool HttpServer::serve() noexcept {
@@ -128,8 +128,8 @@ void HttpServer::wait_writable(Connection& connection) {
 
 void HttpServer::look_at_deadlines(core::Time now) {
     if (accept_again_ && *accept_again_ <= now) {
-        accept_again_.reset();
         wait_to_accept();
+        accept_again_.reset();
     }
     for (auto at = connections_.begin(); at != connections_.end();) {
         Connection& connection = *(at++)->second;

@@ -74,7 +74,7 @@ ORDERS = (
 
 
 def test_the_surface_is_as_its_document_says(t):
-    """Clients are written by docs/openapi.json; a path, answer or member that differs breaks them."""
+    """Clients are written by docs/openapi.json: a path or an answer that differs breaks them."""
     document = admin.load_document()
     reeve = _reeve(t)
     address = _admin(reeve)
@@ -245,6 +245,22 @@ def test_events_tell_of_a_crash(t):
     events.close()
 
 
+def test_a_stream_that_nobody_reads_says_what_was_missed(t):
+    """A watcher that was held up would take a gap in the events for silence."""
+    reeve = _reeve(t)
+    with net.connect(_admin(reeve)) as stream:
+        stream.sendall(b'GET /v1/events HTTP/1.1\r\n\r\n')
+        stream.recv(1)
+        # Each command makes two events at least, and none of them is read.
+        for workers in [2, 1] * 600:
+            admin.call(_admin(reeve), 'POST', f'/v1/scale?workers={workers}')
+        read = b''
+        while b'event: dropped\ndata: {"count":' not in read:
+            more = stream.recv(1 << 20)
+            check(more, 'the stream has ended without a word about what was dropped')
+            read = read[-100:] + more
+
+
 # What clients do wrong, each until `over` is set.
 
 def _connected(address):
@@ -364,6 +380,16 @@ def _calm(address):
         return admin.call(address, 'GET', '/healthz')
     except (OSError, ValueError, EOFError):
         return None
+
+
+def test_half_a_request_is_cut_off(t):
+    """Clients that never finish their request would keep all others out for ever."""
+    reeve = _reeve(t)
+    with net.connect(_admin(reeve)) as one, net.connect(_metrics(reeve)) as other:
+        for connection in (one, other):
+            connection.sendall(b'GET /healthz HT')
+        for connection in (one, other):
+            equal(connection.recv(100), b'', 'the connection ends without an answer')
 
 
 def test_a_client_that_leaves_disturbs_nobody(t):

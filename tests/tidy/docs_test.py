@@ -86,7 +86,9 @@ class Sandbox:
         (programs / 'reeve').symlink_to(reeve)
         shutil.copy(worker, self.folder / 'worker')
         (self.folder / 'app.py').write_text(APP, encoding='utf-8')
-        self.environment = {**os.environ, 'PATH': f'{programs}:{os.environ["PATH"]}'}
+        # The admin socket goes there, where no other reeve has its own.
+        self.environment = {**os.environ, 'PATH': f'{programs}:{os.environ["PATH"]}',
+                            'RUNTIME_DIRECTORY': str(self.folder)}
 
     def __enter__(self):
         return self
