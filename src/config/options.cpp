@@ -74,10 +74,11 @@ const std::array rows{
            "How much of the log may wait for a slow reader. When it is full, lines are dropped and "
            "counted: a reader "
            "that stops reading must not stop the supervision."},
-    Option{"address", Scope::listen, AddressKind{}, Reload::roll, "",
-           "HOST:PORT, tcp://HOST:PORT, [IPV6]:PORT, unix:/path, unix:@abstract, or systemd:NAME for "
-           "a socket that a socket unit passes to reeve under that FileDescriptorName=. Port 0 "
-           "lets the kernel choose."},
+    Option{
+        "address", Scope::listen, AddressKind{}, Reload::roll, "",
+        "HOST:PORT, tcp://HOST:PORT, [IPV6]:PORT, unix:/path, unix:@abstract, or systemd:NAME for "
+        "a socket that a socket unit passes to reeve under that FileDescriptorName=. Port 0 "
+        "lets the kernel choose."},
     Option{
         "backlog", Scope::listen, IntegerKind{&backlog, &set_backlog, 1, 65535}, Reload::roll,
         "2048",

@@ -20,7 +20,8 @@ public:
     LeftOvers(const LeftOvers&) = delete;
     LeftOvers& operator=(const LeftOvers&) = delete;
 
-    /// The new workers are ready: the old ones get their stop signal, and in the end SIGKILL. May be called again.
+    /// The new workers are ready: the old ones get their stop signal, and in the end SIGKILL. May
+    /// be called again.
     void end_all();
 
 private:

@@ -23,11 +23,11 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for place in etc usr; do
     [ -d "$ROOT/$place" ] || continue
     mkdir -p /run/over/$place/upper /run/over/$place/work
-    mount -t overlay overlay -o \
-"lowerdir=$ROOT/$place:/$place,upperdir=/run/over/$place/upper,workdir=/run/over/$place/work" /$place
+    layers=lowerdir=$ROOT/$place:/$place,upperdir=/run/over/$place/upper
+    mount -t overlay overlay -o "$layers,workdir=/run/over/$place/work" /$place
 done
 exec env -i PATH="$PATH" container=other SYSTEMD_UNIT_PATH="$UNITS" SYSTEMD_LOG_TARGET=console \
-    SYSTEMD_LOG_LEVEL=info $EXTRA_ENVIRONMENT %s --system --unit=multi-user.target
+    SYSTEMD_LOG_LEVEL=info %s --system --unit=multi-user.target
 ''' % SYSTEMD
 
 
@@ -139,19 +139,24 @@ class Machine:
         """Our unit with this configuration, its log read by the test, and lines of a drop-in."""
         self.unit(name, unit_text(name, os.path.join(self.test.build, 'src/cli')))
         where = self.test.file(name + '.yaml', config)
+        program = os.path.join(self.test.build, 'src/cli/reeve')
         unit = Unit(self, name)
         self.unit(name + '.d/test.conf', f'''[Unit]
 StartLimitIntervalSec=0
 [Service]
 ExecStart=
-ExecStart={self.test.build}/src/cli/reeve run -c {where} --log-format json --log-level debug {options}
+ExecStart={program} run -c {where} --log-format json --log-level debug {options}
 StandardError=append:{unit.log}
 StandardOutput=null
 {service}
 ''')
+        self.watch(unit)
+        return unit
+
+    def watch(self, unit):
+        """Has the unit's log shown where a test fails, and closed at the end."""
         self.reeves.append(unit)
         self.test.reeves.append(unit)
-        return unit
 
     def __enter__(self):
         os.makedirs(self.cgroup, exist_ok=True)
@@ -169,8 +174,7 @@ StandardOutput=null
             ['sh', '-c', 'echo $$ > "$1" && shift && exec "$@"', 'sh',
              os.path.join(self.cgroup, 'cgroup.procs'), 'unshare', '-p', '-f', '-m', '-C', '-i',
              '-u', '--mount-proc', '--kill-child', 'sh', boot],
-            env={**os.environ, 'UNITS': self.unit_path, 'ROOT': self.root or '/nonexistent',
-                 'EXTRA_ENVIRONMENT': ''},
+            env={**os.environ, 'UNITS': self.unit_path, 'ROOT': self.root or '/nonexistent'},
             stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said)
         self.pid = None
         try:
@@ -219,6 +223,10 @@ StandardOutput=null
 
     def show(self, unit, name):
         return self.ctl('show', '--value', '-p', name, unit).strip()
+
+    def path(self, inside):
+        """The path out here of a file inside."""
+        return os.path.join('/proc', str(self.pid), 'root', inside.lstrip('/'))
 
     def outside(self, inside):
         """The pid out here of a process inside."""

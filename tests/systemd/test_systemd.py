@@ -310,8 +310,8 @@ def test_several_instances(t):
             equal(done.returncode, 0, f'status of {name}: {done.stderr}')
             machine.ctl('reload', f'reeve@{name}')
         machine.ctl('stop', 'reeve@blue')
-        check(not os.path.exists(f'/proc/{machine.pid}/root/run/reeve/blue/admin.sock'), 'blue')
-        check(os.path.exists(f'/proc/{machine.pid}/root/run/reeve/green/admin.sock'), 'green')
+        check(not os.path.exists(machine.path('/run/reeve/blue/admin.sock')), 'blue is left')
+        check(os.path.exists(machine.path('/run/reeve/green/admin.sock')), 'green is gone')
         machine.ctl('stop', 'reeve@green')
 
 
