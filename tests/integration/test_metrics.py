@@ -311,6 +311,33 @@ def test_a_rolled_back_reload_is_an_alarm(t):
     equal(page.get('reeve_last_reload_successful'), 1, 'the reload found nothing to do')
 
 
+def test_what_is_gone_is_gone(t):
+    """Slots and pools that went would be shown for ever, with the figures of their last day."""
+    pool = ('  {0}:\n    command: [{1}]\n    workers: 3\n    stable_after: 100ms\n'
+            '    listen: {{ {0}: "tcp://127.0.0.1:0" }}\n')
+    both = 'pools:\n' + pool.format('web', t.http_worker[0]) + pool.format('api', t.http_worker[0])
+    reeve = t.reeve('--metrics', '127.0.0.1:0', '--admin', t.path('admin.sock'), config=both)
+    for name in ('web', 'api'):
+        reeve.wait_ready(3, pool=name)
+    page = scrape_until(reeve, lambda page: len(page.slots('reeve_heartbeat_age_seconds')) == 3,
+                        'three beating workers')
+    equal(page.get('reeve_workers_configured', pool='web'), 3, 'configured')
+    client.tell(t, 'scale', 'web=1', admin=t.path('admin.sock'))
+    page = scrape_until(reeve, lambda page: all(
+        set(page.slots(name)) == {0} for name in
+        ('reeve_heartbeat_age_seconds', 'reeve_worker_cpu_seconds_total',
+         'reeve_worker_resident_memory_bytes')), 'one slot')
+    equal(page.get('reeve_workers_desired', pool='web'), 1, 'desired')
+    equal(page.get('reeve_workers_configured', pool='web'), 3, 'configured')
+    equal(sum(page.get('reeve_workers', pool='web', state=state) for state in
+              ('down', 'starting', 'serving', 'draining')), 1, 'workers')
+    t.file('reeve.yaml', 'pools:\n' + pool.format('web', t.http_worker[0]))
+    client.tell(t, 'reload', admin=t.path('admin.sock'))
+    page = scrape_until(reeve, lambda page: '"api"' not in page.text, 'the end of the pool')
+    equal(sorted(status(t, reeve)['pools']), ['web'], 'pools of the status')
+    equal(page.get('reeve_workers_desired', pool='web'), 3, 'desired after the reload')
+
+
 def test_many_workers(t):
     """The page would lack workers, or grow without bound."""
     count = 120
