@@ -88,7 +88,7 @@ public:
 
     [[nodiscard]] std::string summary() const {
         std::string out{form_.name};
-        for (const auto& [name, value] : values_) out += " " + name + "=" + value;
+        for (const auto& [name, value] : values_) out.append(" ").append(name) += "=" + value;
         constexpr std::size_t summary_max = 200;
         if (out.size() > summary_max) out.replace(summary_max, std::string::npos, "...");
         return out;
