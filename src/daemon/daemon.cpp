@@ -73,7 +73,8 @@ std::uint64_t random_seed() {
 
 class Daemon final : public Backend {
 public:
-    Daemon(const core::Config& config, const RunOptions& options, std::vector<os::InheritedFd> passed)
+    Daemon(const core::Config& config, const RunOptions& options,
+           std::vector<os::InheritedFd> passed)
         : service_(loop_, os::Notifier::from_environment()),
           log_(loop_, config.log),
           store_(service_, log_, std::move(passed), config),
