@@ -180,7 +180,8 @@ def zsh_spec(flag):
     said = re.sub(r'([\[\]\\])', r'\\\1', flag.help)
     tail = ''
     if flag.value:
-        action = f'({" ".join(flag.choices)})' if flag.choices else '_files' if flag.is_path else ' '
+        other = '_files' if flag.is_path else ' '
+        action = f'({" ".join(flag.choices)})' if flag.choices else other
         tail = f':{re.sub(r"[^A-Za-z]+", " ", flag.value).strip() or "value"}:{action}'
     many = '*' if flag.value.startswith('[NAME=]') or flag.value.startswith('NAME=') else ''
     spec = quoted(f'{many}{flag.long}[{said}]{tail}')

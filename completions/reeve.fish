@@ -127,7 +127,7 @@ complete -c reeve -n "__fish_seen_subcommand_from status" -l json -d 'As the dae
 complete -c reeve -n "__fish_seen_subcommand_from status" -l watch -d 'Again each second'
 complete -c reeve -n "__fish_seen_subcommand_from status health events reload scale start stop restart signal log-level shutdown" -l admin -r -F -d 'Admin socket of the daemon'
 complete -c reeve -n "__fish_seen_subcommand_from status health events reload scale start stop restart signal log-level shutdown" -l name -x -d 'Name of the daemon, as in its configuration'
-complete -c reeve -n "__fish_seen_subcommand_from events" -s f -l follow -d 'Go on until interrupted'
+complete -c reeve -n "__fish_seen_subcommand_from events" -s f -l follow -d 'Go on until the daemon ends, as it does without'
 complete -c reeve -n "__fish_seen_subcommand_from events" -l json -d 'One JSON object a line'
 complete -c reeve -n "__fish_seen_subcommand_from reload" -l changed -d 'Only pools whose configuration differs'
 complete -c reeve -n "__fish_seen_subcommand_from reload" -l dry-run -d 'Only say what would be done'

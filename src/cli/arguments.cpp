@@ -186,7 +186,8 @@ public:
         auto& health = add("health", "Tell whether it serves: exit code 0 or 1", AskHealth{});
         word<AskHealth>(health, "POOL", &AskHealth::pool, "Only this pool", false);
         auto& events = add("events", "Show what happens, a line each", AskEvents{});
-        flag<AskEvents>(events, "-f,--follow", &AskEvents::follow, "Go on until interrupted");
+        flag<AskEvents>(events, "-f,--follow", &AskEvents::follow,
+                        "Go on until the daemon ends, as it does without");
         flag<AskEvents>(events, "--json", &AskEvents::json, "One JSON object a line");
         add_changes();
         for (const auto& command : commands_) {

@@ -13,6 +13,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/health.hpp"
 #include "cli/status.hpp"
+#include "cli/status_table.hpp"
 
 namespace reeve::cli {
 
@@ -49,7 +50,7 @@ private:
 int say(const Response& answer) {
     const int code = exit_code_of(answer.status);
     if (code != exit_good) throw Trouble{code, words_of(answer)};
-    std::cout << words_of(answer) << '\n';
+    std::cout << harmless_lines(words_of(answer)) << '\n';
     return code;
 }
 
@@ -63,14 +64,14 @@ public:
 
     int operator()(const TellReload& tell) {
         const auto body = make_body({{"pool", tell.pool},
-                                     {"changed", tell.changed},
-                                     {"dry_run", tell.dry_run},
-                                     {"wait", tell.wait}});
-        return post("/v1/reload", body, Kind::replace, tell.pool, tell.wait && !tell.dry_run);
+                                     {"changed", only_if(tell.changed, true)},
+                                     {"dry_run", only_if(tell.dry_run, true)},
+                                     {"wait", only_if(!tell.wait, false)}});
+        return post("/v1/reload", body, Kind::reload, tell.pool, tell.wait && !tell.dry_run);
     }
     int operator()(const TellScale& tell) {
-        const auto body =
-            make_body({{"pool", tell.pool}, {"workers", tell.workers}, {"wait", tell.wait}});
+        const auto body = make_body(
+            {{"pool", tell.pool}, {"workers", tell.workers}, {"wait", only_if(!tell.wait, false)}});
         return post("/v1/scale", body, Kind::start, tell.pool, tell.wait);
     }
     int operator()(const TellStart& tell) {
@@ -90,7 +91,7 @@ public:
         return post("/v1/log-level", make_body({{"level", tell.level}}), Kind::start, {}, false);
     }
     int operator()(const TellShutdown& tell) {
-        const auto body = make_body({{"mode", tell.fast ? "fast" : "graceful"}, {"wait", false}});
+        const auto body = make_body({{"mode", std::string{tell.fast ? "fast" : "graceful"}}});
         if (!tell.wait) return post("/v1/shutdown", body, Kind::stop, {}, false);
         const auto before = parse_status(expect_good(client_.get("/v1/status")));
         ProgressOutput output{Progress{Kind::stop, before, {}}};
@@ -104,8 +105,14 @@ public:
     }
 
 private:
+    /// What is not asked for is not said: an older daemon may not know it.
+    static BodyValue only_if(bool asked, bool value) {
+        return asked ? BodyValue{value} : BodyValue{std::string{}};
+    }
+
     int move(const char* path, Kind kind, const std::string& target, bool wait) {
-        return post(path, make_body({{"target", target}, {"wait", wait}}), kind, target, wait);
+        const auto body = make_body({{"target", target}, {"wait", only_if(!wait, false)}});
+        return post(path, body, kind, target, wait);
     }
 
     int post(const char* path, const std::string& body, Kind kind, const std::string& target,
@@ -137,7 +144,7 @@ int run_ask(const Ask& ask, const config::Environment& environment, const Paint&
         return std::visit(Teller{client, paint}, ask.what);
     } catch (const Trouble& trouble) {
         std::cout << std::flush;
-        std::cerr << "reeve: " << trouble.what() << '\n';
+        std::cerr << "reeve: " << harmless_lines(trouble.what()) << '\n';
         return trouble.exit_code();
     }
 }

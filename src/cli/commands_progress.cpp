@@ -23,6 +23,7 @@ std::string field(const Event& event, const char* key) {
 
 const char* word_of(Progress::Kind kind) {
     switch (kind) {
+        case Progress::Kind::reload:
         case Progress::Kind::replace: return " replaced";
         case Progress::Kind::start: return " ready";
         case Progress::Kind::stop: return " stopped";
@@ -68,7 +69,11 @@ std::optional<ProgressLine> Progress::count(const std::string& pool, const std::
     if (total != totals_.end() && total->second >= done) {
         text += "/" + std::to_string(total->second);
     }
-    return ProgressLine{text + word_of(kind_), false};
+    text += word_of(kind_);
+    // A reload is not over before the new ones have lived for a while.
+    const bool all = total != totals_.end() && total->second == done;
+    if (kind_ == Kind::reload && all) text += ", waiting until they are stable";
+    return ProgressLine{std::move(text), false};
 }
 
 }  // namespace reeve::cli

@@ -20,7 +20,7 @@ struct ProgressLine {
 /// Counts slots, so a worker that is started twice counts once.
 class Progress {
 public:
-    enum class Kind : std::uint8_t { replace, start, stop };
+    enum class Kind : std::uint8_t { reload, replace, start, stop };
 
     /// `before`: the pools as they were; without it, or for a pool that is not in it, only what is
     /// done is counted. `target`: POOL, POOL/SLOT or empty.

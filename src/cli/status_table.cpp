@@ -63,11 +63,18 @@ std::string plain(std::optional<std::int64_t> number) {
 std::string plain(const std::string& text) { return text.empty() ? "-" : harmless(text); }
 
 std::string harmless(std::string_view text) {
-    std::string out{text};
-    for (char& c : out) {
+    auto out = harmless_lines(text);
+    std::replace(out.begin(), out.end(), '\n', '?');
+    return out;
+}
+
+std::string harmless_lines(std::string_view text) {
+    const auto is_control = [](char c) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) c = '?';
-    }
+        return (byte < 0x20 && c != '\n') || byte == 0x7f;
+    };
+    std::string out{text};
+    std::replace_if(out.begin(), out.end(), is_control, '?');
     return out;
 }
 

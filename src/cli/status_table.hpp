@@ -21,6 +21,8 @@ std::string plain(const std::string& text);
 
 /// What others wrote, fit for a terminal: control characters become "?".
 std::string harmless(std::string_view text);
+/// The same, but lines stay lines.
+std::string harmless_lines(std::string_view text);
 
 enum class Tone : std::uint8_t { normal, good, warning, bad, faint };
 std::string toned(const std::string& text, Tone tone, const Paint& paint);

@@ -74,19 +74,19 @@ def test_commands_say_what_was_asked(t):
     fake = _fake(t, {('POST', f'/v1/{name}'): DONE for name in (
         'reload', 'scale', 'start', 'stop', 'restart', 'signal', 'log-level', 'shutdown')})
     rows = (
-        ('reload', '/v1/reload', {'changed': False, 'dry_run': False, 'wait': True}),
+        ('reload', '/v1/reload', {}),
         ('reload web --changed --no-wait', '/v1/reload',
-         {'pool': 'web', 'changed': True, 'dry_run': False, 'wait': False}),
-        ('scale web=8', '/v1/scale', {'pool': 'web', 'workers': '8', 'wait': True}),
-        ('scale web=-2', '/v1/scale', {'pool': 'web', 'workers': '-2', 'wait': True}),
+         {'pool': 'web', 'changed': True, 'wait': False}),
+        ('scale web=8', '/v1/scale', {'pool': 'web', 'workers': '8'}),
+        ('scale web=-2', '/v1/scale', {'pool': 'web', 'workers': '-2'}),
         ('scale -1 --no-wait', '/v1/scale', {'workers': '-1', 'wait': False}),
-        ('scale +1', '/v1/scale', {'workers': '+1', 'wait': True}),
-        ('start web/3', '/v1/start', {'target': 'web/3', 'wait': True}),
+        ('scale +1', '/v1/scale', {'workers': '+1'}),
+        ('start web/3', '/v1/start', {'target': 'web/3'}),
         ('stop web --no-wait', '/v1/stop', {'target': 'web', 'wait': False}),
-        ('restart web', '/v1/restart', {'target': 'web', 'wait': True}),
+        ('restart web', '/v1/restart', {'target': 'web'}),
         ('signal web/0 USR1', '/v1/signal', {'target': 'web/0', 'signal': 'USR1'}),
         ('log-level debug', '/v1/log-level', {'level': 'debug'}),
-        ('shutdown --fast --no-wait', '/v1/shutdown', {'mode': 'fast', 'wait': False}),
+        ('shutdown --fast --no-wait', '/v1/shutdown', {'mode': 'fast'}),
     )
     for words, path, body in rows:
         equal(tell(t, *words.split(), admin=fake.path).out, 'so be it\n', words)
@@ -101,7 +101,8 @@ def test_progress_is_shown_while_a_command_waits(t):
     fake = _fake(t, events=[*ready, sent.set])
     fake.answers[('POST', '/v1/reload')] = lambda: sent.wait() and DONE
     told = tell(t, 'reload', admin=fake.path)
-    equal(told.err, 'web: 1/2 replaced\nweb: 2/2 replaced\n', 'progress')
+    equal(told.err, 'web: 1/2 replaced\nweb: 2/2 replaced, waiting until they are stable\n',
+          'progress')
     equal(told.out, 'so be it\n', 'the answer')
     _close(t)
 

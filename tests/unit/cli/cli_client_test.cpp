@@ -115,6 +115,10 @@ TEST_CASE("progress counts each slot once, of as many as there are") {
 TEST_CASE("progress of a stop counts processes, of a slot one, of a scale the difference") {
     Progress stop{Progress::Kind::stop, two_workers(), "web"};
     CHECK(text_of(stop.take(of_worker("worker_died", "0", "7"))) == "web: 1/2 stopped");
+    Progress reload{Progress::Kind::reload, two_workers(), ""};
+    CHECK(text_of(reload.take(of_worker("worker_ready", "0"))) == "web: 1/2 replaced");
+    CHECK(text_of(reload.take(of_worker("worker_ready", "1"))) ==
+          "web: 2/2 replaced, waiting until they are stable");
     Progress slot{Progress::Kind::replace, two_workers(), "web/1"};
     CHECK(text_of(slot.take(of_worker("worker_ready", "1"))) == "web: 1/1 replaced");
     Progress unknown{Progress::Kind::start, std::nullopt, ""};
