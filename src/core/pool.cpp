@@ -37,7 +37,7 @@ Pool::Pool(const PoolConfig& config, PoolIndex index, std::uint64_t seed, Genera
       seed_(seed),
       generation_(generation),
       last_generation_(generation),
-      editions_{{generation, config.policy}},
+      editions_{{generation, config.policy, config.after}},
       wanted_(config.policy.workers),
       slots_(config.policy.workers),
       due_(slots_.size()),
@@ -211,7 +211,7 @@ void Pool::start_waiting(Time now, Registry& registry, Output& out) {
         const bool vacant = !slot.off && slot.current.state() == State::down;
         if (!vacant && (!slot.successor || slot.successor->state() != State::down)) continue;
         touch(index);
-        if (vacant && (policy_.update == Update::rolling || !others_alive(slot.generation))) {
+        if (vacant && (!is_alone() || !others_alive(slot.generation))) {
             const Reason why =
                 slot.current.reason() == Reason::none ? Reason::start : slot.current.reason();
             const Context here{policy_of(slot.generation), seat, seed_, now, out};
@@ -266,7 +266,8 @@ bool Pool::begin_roll(SlotIndex index, Time now, Registry& registry, Output& out
     if (outdated && !may_pilot()) return false;
     const Seat seat{index_, index};
     Reason reason = slot.current.due_reason();
-    if (outdated) reason = changeover_->back ? Reason::rollback : Reason::reload;
+    const bool forth = changeover_ && !changeover_->back;
+    if (outdated) reason = forth ? Reason::reload : Reason::rollback;
     const About about{seat, slot.current.incarnation()};
     if (surge_used() < max_surge()) {
         if (!may_start()) return false;
@@ -278,9 +279,9 @@ bool Pool::begin_roll(SlotIndex index, Time now, Registry& registry, Output& out
         out.records.push_back(RotationStart{about, next, reason});
         slot.successor->start(Context{policy_of(generation), seat, seed_, now, out}, next,
                               generation, reason);
-    } else if (std::uint64_t{ready()} + max_unavailable() > wanted_) {
+    } else if (std::uint64_t{ready()} + max_unavailable() > wanted()) {
         out.records.push_back(RotationStart{about, Incarnation::none, reason});
-        if (outdated) slot.generation = changeover_->back ? changeover_->from : changeover_->to;
+        if (outdated && changeover_) slot.generation = forth ? changeover_->to : changeover_->from;
         slot.current.vacate(context(index, slot.current, now, out), reason);
     } else {
         return false;

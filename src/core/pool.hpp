@@ -29,6 +29,7 @@ struct Slot {
 struct Edition {
     Generation generation{};
     PoolPolicy policy;
+    std::vector<std::string> after;
 };
 
 /// What a pool waits for before it starts anything.
@@ -43,6 +44,7 @@ struct Changeover {
     std::uint32_t wanted_before = 0;
     Time began{};
     Stage stage = Stage::waiting;
+    bool had_started = false;
     bool proven = false;  ///< a worker of the new generation has been stable
     bool back = false;    ///< it has failed: everybody returns to `from`
 };
@@ -115,6 +117,10 @@ public:
     [[nodiscard]] PoolIndex index() const noexcept { return index_; }
     [[nodiscard]] const std::vector<std::string>& after() const noexcept { return after_; }
     [[nodiscard]] const PoolPolicy& policy() const noexcept { return policy_; }
+    /// What decides once a changeover under way has begun.
+    [[nodiscard]] const PoolPolicy& next_policy() const noexcept {
+        return changeover_ ? policy_of(changeover_->to) : policy_;
+    }
     [[nodiscard]] const std::vector<Slot>& slots() const noexcept { return slots_; }
     [[nodiscard]] Generation generation() const noexcept { return generation_; }
     /// The highest generation that was ever begun.
@@ -151,6 +157,7 @@ public:
 
 private:
     friend struct Inspector;  ///< the explorer compares whole states
+    void revive(std::optional<SlotIndex> slot);
     void settle_wanted(Slot& slot, SlotIndex index, Time now, Output& out);
     void resize(Output& out);
     void advance_change(Time now, Output& out);
@@ -161,7 +168,9 @@ private:
     [[nodiscard]] std::optional<Time> proof_deadline() const;
     [[nodiscard]] Generation successor_generation(const Slot& slot) const noexcept;
     [[nodiscard]] const PoolPolicy& policy_of(Generation generation) const noexcept;
+    void adopt(Generation generation);
     [[nodiscard]] bool others_alive(Generation generation) const noexcept;
+    [[nodiscard]] bool is_alone() const noexcept;
     [[nodiscard]] std::uint32_t max_surge() const noexcept;
     [[nodiscard]] std::uint32_t max_unavailable() const noexcept;
     void replace_lost(Slot& slot, SlotIndex index, Time now, Output& out);

@@ -37,7 +37,19 @@ bool is_unfit(const Worker& worker) noexcept {
 
 void Pool::open() {
     stage_ = Stage::open;
-    if (changeover_) changeover_->stage = Stage::open;
+    if (!changeover_) return;
+    changeover_->stage = Stage::open;
+    adopt(changeover_->to);
+}
+
+/// Lets this generation's policy decide over the pool.
+void Pool::adopt(Generation generation) {
+    for (const Edition& edition : editions_) {
+        if (edition.generation != generation) continue;
+        policy_ = edition.policy;
+        after_ = edition.after;
+    }
+    touch_all();
 }
 
 void Pool::prepare() { (changeover_ ? changeover_->stage : stage_) = Stage::preparing; }
@@ -46,14 +58,15 @@ void Pool::begin_change(const PoolConfig& config, Generation to, bool as_new, Ti
     changeover_ = Changeover{.from = as_new ? Generation{} : generation_,
                              .to = to,
                              .wanted_before = wanted_,
-                             .began = now};
+                             .began = now,
+                             .had_started = stage_ == Stage::open};
     last_generation_ = to;
     if (as_new) return;
-    editions_.push_back({to, config.policy});
-    policy_ = config.policy;
-    after_ = config.after;
+    if (stage_ == Stage::waiting) {
+        for (Slot& slot : slots_) slot.generation = to;
+    }
+    editions_.push_back({to, config.policy, config.after});
     gave_up_ = false;
-    touch_all();
 }
 
 /// Seats where nobody serves have nothing to lose, so they go first; all others follow by roll().
@@ -63,8 +76,15 @@ void Pool::advance_change(Time now, Output&) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
         const Generation target = change.back ? change.from : change.to;
-        const bool idle =
-            slot.current.state() == State::backoff || slot.current.state() == State::failed;
+        const auto idles = [](const Worker& worker) {
+            return worker.state() == State::backoff || worker.state() == State::failed;
+        };
+        const bool stale = slot.successor && slot.successor->generation() != target;
+        if (stale && idles(*slot.successor)) {
+            touch(slot_index(i));
+            slot.successor.reset();
+        }
+        const bool idle = idles(slot.current);
         if (slot.off || slot.successor || slot.generation == target || !idle) continue;
         if (change.back && slot.current.generation() == target) continue;
         touch(slot_index(i));
@@ -73,11 +93,16 @@ void Pool::advance_change(Time now, Output&) {
     }
     if (change.proven || change.back) return;
     const auto proves = [&](const Worker& worker) {
-        return worker.generation() == change.to && worker.state() == State::serving &&
-               now - worker.ready_at() >= hold_of(worker);
+        if (worker.generation() != change.to || worker.state() != State::serving) return false;
+        // Who has come to the end of its quota has lived as long as it ever will.
+        const bool lived = worker.due_since() && worker.due_reason() != Reason::flood;
+        return lived || now - worker.ready_at() >= hold_of(worker);
     };
-    const bool empty =
-        std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.off; });
+    // Where nobody is to be replaced nobody can prove anything.
+    bool empty = true;
+    for (std::size_t i = 0; i < slots_.size() && i < policy_.workers; ++i) {
+        empty = empty && slots_[i].off;
+    }
     change.proven = empty || std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
                         return proves(slot.current) || (slot.successor && proves(*slot.successor));
                     });
@@ -88,20 +113,24 @@ void Pool::advance_change(Time now, Output&) {
 }
 
 bool Pool::is_outdated(SlotIndex slot) const noexcept {
-    if (!changeover_ || changeover_->stage != Stage::open) return false;
+    const Generation own = slots_[number(slot)].current.generation();
+    // A way back that could not be gone to its end is gone on with.
+    if (!changeover_) return own != generation_;
+    if (changeover_->stage != Stage::open) return false;
     const Generation target = changeover_->back ? changeover_->from : changeover_->to;
-    const bool stays = changeover_->back || number(slot) < policy_.workers;
-    return stays && slots_[number(slot)].current.generation() != target;
+    // Those that will not be wanted stay until the end, but not beside who must be alone.
+    const bool counts = changeover_->back || number(slot) < policy_.workers || is_alone();
+    return counts && own != target;
 }
 
 /// Whether one more seat may go over to a generation that has yet to prove itself.
 bool Pool::may_pilot() const noexcept {
-    if (changeover_->proven || changeover_->back) return true;
+    if (!changeover_ || changeover_->proven || changeover_->back) return true;
     const auto pilots = std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
         return slot.generation == changeover_->to ||
                (slot.successor && slot.successor->generation() == changeover_->to);
     });
-    const std::uint32_t limit = policy_.update == Update::recreate ? wanted_ : policy_.max_surge;
+    const std::uint32_t limit = is_alone() ? wanted_ : policy_.max_surge;
     return static_cast<std::uint64_t>(pilots) < std::max(limit, 1U);
 }
 
@@ -159,6 +188,14 @@ bool Pool::change_done() const noexcept {
     if (!changeover_) return true;
     const Changeover& change = *changeover_;
     if (change.back) {
+        // Where the generation before cannot be had any more either, nobody waits for it.
+        const auto fails = [&](const Worker& worker) {
+            return worker.generation() == change.from && worker.failures() > 0;
+        };
+        const bool hopeless = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+            return fails(slot.current) || (slot.successor && fails(*slot.successor));
+        });
+        if (hopeless) return true;
         return std::all_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
             const bool leaves = slot.successor && slot.successor->generation() == change.to;
             return !leaves &&
@@ -182,7 +219,9 @@ void Pool::roll_back(Time now, Output& out) {
     if (change.from == Generation{}) return remove(now, out);
     change.back = true;
     change.stage = Stage::open;
-    policy_ = policy_of(change.from);
+    // Who had nothing to serve has nothing to keep, and begins anew as the generation before.
+    if (!change.had_started) stage_ = Stage::waiting;
+    adopt(change.from);
     wanted_ = change.wanted_before;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
@@ -200,7 +239,7 @@ void Pool::roll_back(Time now, Output& out) {
         if (worker.generation() != change.to || slot.off) continue;
         if (!has_process(worker.state())) {
             worker = Worker{};
-        } else if (worker.state() != State::serving) {
+        } else if (worker.state() != State::serving || !change.had_started) {
             worker.vacate(context(slot_index(i), worker, now, out), Reason::rollback);
         }
     }
@@ -255,7 +294,7 @@ void Pool::settle_wanted(Slot& slot, SlotIndex index, Time now, Output& out) {
         return;
     }
     if (has_process(slot.current.state())) {
-        if (policy_.update == Update::recreate || draining() >= max_draining()) return;
+        if (is_alone() || draining() >= max_draining()) return;
         slot.leaving.push_back(std::move(slot.current));
     }
     touch(index);
@@ -294,26 +333,31 @@ void Pool::hold(std::optional<SlotIndex> slot, bool held, Output& out) {
     out.records.push_back(PoolHold{index_, slot, held});
     if (slot) {
         slots_[number(*slot)].held = held;
-        return;
+    } else {
+        held_ = held;
+        for (Slot& each : slots_) each.held = each.held && held;
     }
-    held_ = held;
-    if (held) return;
-    for (Slot& each : slots_) each.held = false;
+    if (!held) revive(slot);
+}
+
+/// Gives another chance, at once, to those that failed for good or wait after failures.
+void Pool::revive(std::optional<SlotIndex> slot) {
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        Worker& worker = slots_[i].current;
+        if ((slot && number(*slot) != i) || slots_[i].off) continue;
+        if (worker.state() != State::backoff && worker.state() != State::failed) continue;
+        touch(slot_index(i));
+        worker = Worker{};
+    }
 }
 
 void Pool::restart(std::optional<SlotIndex> slot, Time now, Output& out) {
+    revive(slot);
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        Slot& each = slots_[i];
-        if ((slot && number(*slot) != i) || each.off) continue;
-        const bool idle =
-            each.current.state() == State::backoff || each.current.state() == State::failed;
+        if ((slot && number(*slot) != i) || slots_[i].off) continue;
         touch(slot_index(i));
-        each.no_roll_before.reset();
-        if (idle) {
-            each.current = Worker{};
-        } else {
-            request_rotation(slot_index(i), now, out);
-        }
+        slots_[i].no_roll_before.reset();
+        request_rotation(slot_index(i), now, out);
     }
 }
 

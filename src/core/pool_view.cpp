@@ -82,13 +82,19 @@ std::uint32_t Pool::max_draining() const noexcept {
     return policy_.max_draining == 0 ? std::max(wanted_, 1U) : policy_.max_draining;
 }
 
-/// A singleton has no room beside it, and is gone for a moment.
-std::uint32_t Pool::max_surge() const noexcept {
-    return policy_.update == Update::recreate ? 0 : policy_.max_surge;
+/// Whether one generation's workers must be gone before the next one's come. A pool that becomes a
+/// singleton, or was one, changes like one.
+bool Pool::is_alone() const noexcept {
+    if (policy_.update == Update::recreate) return true;
+    return changeover_ && (policy_of(changeover_->from).update == Update::recreate ||
+                           policy_of(changeover_->to).update == Update::recreate);
 }
 
+/// A singleton has no room beside it, and is gone for a moment.
+std::uint32_t Pool::max_surge() const noexcept { return is_alone() ? 0 : policy_.max_surge; }
+
 std::uint32_t Pool::max_unavailable() const noexcept {
-    return policy_.update == Update::recreate ? wanted_ : policy_.max_unavailable;
+    return is_alone() ? wanted_ : policy_.max_unavailable;
 }
 
 bool Pool::others_alive(Generation generation) const noexcept {

@@ -146,6 +146,7 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
         continue_reload(now, out);
         for (Pool& pool : pools_) pool.reconcile(now, apply, out);
         if (finish_reload(now, out)) {
+            open_stages(now, out);
             for (Pool& pool : pools_) pool.reconcile(now, apply, out);
         }
         for (Pool& pool : pools_) pool.forget_editions(out);

@@ -204,9 +204,9 @@ void Supervisor::settle_pending(Output& out) {
             is_met = is_met && fresh && slot.current.state() == State::serving;
             for (const Worker* worker :
                  {&slot.current, slot.successor ? &*slot.successor : nullptr}) {
-                if (worker == nullptr || !is_new(*worker)) continue;
-                is_hopeless =
-                    is_hopeless || worker->failures() > 0 || worker->state() == State::failed;
+                if (worker == nullptr) continue;
+                is_hopeless = is_hopeless || worker->state() == State::failed ||
+                              (is_new(*worker) && worker->failures() > 0);
             }
         });
         if (each.until == Pending::Until::up && !each.slot) {
@@ -260,14 +260,14 @@ void Supervisor::open_stages(Time, Output& out) {
                        std::find(after.begin(), after.end(), other.name()) != after.end();
             });
         if (blocked) continue;
-        if (!pool.policy().has_before_start) {
+        if (!pool.next_policy().has_before_start) {
             pool.open();
             continue;
         }
         pool.prepare();
         const Generation generation = changes ? pool.changeover()->to : pool.generation();
         out.actions.push_back(
-            RunBeforeStart{pool.index(), generation, pool.policy().before_start_timeout});
+            RunBeforeStart{pool.index(), generation, pool.next_policy().before_start_timeout});
     }
 }
 
@@ -296,6 +296,13 @@ void Supervisor::end_preparation(const BeforeStartEnded& event, Time now, Output
 
 void Supervisor::command(CommandId id, const ReloadCommand& command, Time now, Output& out) {
     if (refuse(id, true, out)) return;
+    for (const Pool& pool : pools_) {
+        if (pool.removed() || pool.stage() != Stage::preparing) continue;
+        out.actions.push_back(
+            Reply{id, Verdict::conflict,
+                  "before_start of " + pool.name() + " is running: try again when it ended"});
+        return;
+    }
     ReloadUnderWay reload{.id = id, .config = command.config, .began = now};
     const auto& wanted = command.config->pools;
     for (const Pool& pool : pools_) {
