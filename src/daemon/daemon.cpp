@@ -95,12 +95,13 @@ public:
     int run() {
         // The first turn is a pass like any other: what fails in it must be seen by a second one.
         loop_.wake();
+        store_.leave_to_next(false);
         while (!exit_code_) pass();
         control_.leave();
         surface_.close();
         fleet_.kill_hooks();
         // A service that failed is started again.
-        if (*exit_code_ != 0) store_.leave_to_next();
+        if (*exit_code_ != 0) store_.leave_to_next(true);
         sockets_.close();
         log_.flush(last_flush_milliseconds);
         return *exit_code_;
@@ -209,7 +210,7 @@ private:
         fleet_.carry_out(action);
     }
     void carry_out(const core::RefuseConnections&) {
-        if (service_.comes_again()) store_.leave_to_next();
+        store_.leave_to_next(service_.comes_again());
         sockets_.refuse_new_connections();
     }
     void carry_out(const core::BeginGeneration& action) { reloads_.begin(action); }

@@ -95,6 +95,7 @@ void SocketStore::claim(const std::string& pool, const core::Listen& listen) {
             } else {
                 kept_[at->name];
             }
+            back->keep(true);
             claims_.push_back({listen, std::move(*back)});
             stored_.erase(at);
             return;
@@ -142,19 +143,20 @@ std::shared_ptr<os::Listener> SocketStore::open(const std::string& pool, const c
     }
     const auto claimed =
         std::ranges::find_if(claims_, [&](const Claim& claim) { return claim.listen == listen; });
+    os::Listener listener;
     if (claimed != claims_.end()) {
-        os::Listener listener = std::move(claimed->listener);
+        listener = std::move(claimed->listener);
         claims_.erase(claimed);
-        return share(store_name(pool, listen, listener.address()), std::move(listener));
+    } else {
+        listener = or_throw(os::Listener::open(listen_address(listen, place), listen.backlog));
     }
-    os::Listener listener =
-        or_throw(os::Listener::open(listen_address(listen, place), listen.backlog));
-    return share(store_name(pool, listen, listener.address()), std::move(listener));
+    if (!service_) return std::make_shared<os::Listener>(std::move(listener));
+    return share(store_name(pool, listen, listener.address()), listener);
 }
 
-std::shared_ptr<os::Listener> SocketStore::share(std::string name, os::Listener listener) {
-    if (!service_) return std::make_shared<os::Listener>(std::move(listener));
+std::shared_ptr<os::Listener> SocketStore::share(const std::string& name, os::Listener& listener) {
     if (!kept_.contains(name)) service_.post("FDSTORE=1\nFDNAME=" + name, listener.fd());
+    listener.keep(left_to_next_);
     auto made = std::make_unique<os::Listener>(std::move(listener));
     const std::shared_ptr<os::Listener> shared{made.release(), [this, name](os::Listener* last) {
                                                    forget(name);
@@ -174,10 +176,10 @@ void SocketStore::empty() {
     while (!kept_.empty()) forget(std::string{kept_.begin()->first});
 }
 
-void SocketStore::leave_to_next() {
-    left_to_next_ = true;
+void SocketStore::leave_to_next(bool on) {
+    left_to_next_ = on;
     for (const auto& [name, listener] : kept_) {
-        if (const auto alive = listener.lock()) alive->keep(true);
+        if (const auto alive = listener.lock()) alive->keep(on);
     }
 }
 

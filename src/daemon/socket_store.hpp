@@ -32,8 +32,9 @@ public:
     std::shared_ptr<os::Listener> open(const std::string& pool, const core::Listen& listen,
                                        const std::string& place);
 
-    /// From now on what is in the store stays there, for the reeve that comes next.
-    void leave_to_next();
+    /// Whether what is in the store stays there, for the reeve that comes next, when this one goes
+    /// from now on. So it is until this is called: a start that fails leaves everything there.
+    void leave_to_next(bool on);
     /// Takes everything out of the store, unless it was left there: the end.
     void empty();
 
@@ -46,16 +47,16 @@ private:
     void claim(const std::string& pool, const core::Listen& listen);
     void drop_unclaimed();
     os::Outcome<os::Listener> adopt(const core::Listen& listen) const;
-    std::shared_ptr<os::Listener> share(std::string name, os::Listener listener);
+    std::shared_ptr<os::Listener> share(const std::string& name, os::Listener& listener);
     void forget(const std::string& name);
 
     Service& service_;
     Log& log_;
-    std::vector<os::InheritedFd> passed_;                         ///< by socket units
-    std::vector<os::InheritedFd> stored_;                         ///< only while starting
+    std::vector<os::InheritedFd> passed_;                      ///< by socket units
+    std::vector<os::InheritedFd> stored_;                      ///< only while starting
     std::vector<Claim> claims_;                                ///< not opened yet
     std::map<std::string, std::weak_ptr<os::Listener>> kept_;  ///< in the store, by name there
-    bool left_to_next_ = false;
+    bool left_to_next_ = true;
 };
 
 }  // namespace reeve::daemon
