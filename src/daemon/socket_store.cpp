@@ -158,10 +158,10 @@ std::shared_ptr<os::Listener> SocketStore::share(const std::string& name, os::Li
     if (!kept_.contains(name)) service_.post("FDSTORE=1\nFDNAME=" + name, listener.fd());
     listener.keep(left_to_next_);
     auto made = std::make_unique<os::Listener>(std::move(listener));
-    const std::shared_ptr<os::Listener> shared{made.release(), [this, name](os::Listener* last) {
-                                                   forget(name);
-                                                   delete last;
-                                               }};
+    std::shared_ptr<os::Listener> shared{made.release(), [this, name](os::Listener* last) {
+                                             forget(name);
+                                             delete last;
+                                         }};
     kept_[name] = shared;
     return shared;
 }

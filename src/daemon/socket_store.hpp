@@ -46,7 +46,7 @@ private:
 
     void claim(const std::string& pool, const core::Listen& listen);
     void drop_unclaimed();
-    os::Outcome<os::Listener> adopt(const core::Listen& listen) const;
+    [[nodiscard]] os::Outcome<os::Listener> adopt(const core::Listen& listen) const;
     std::shared_ptr<os::Listener> share(const std::string& name, os::Listener& listener);
     void forget(const std::string& name);
 
