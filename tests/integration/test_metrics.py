@@ -418,7 +418,9 @@ def start_prometheus(t, target):
 
 def test_a_real_prometheus(t):
     """What Prometheus stores, and what its alerts make of it, would differ from what reeve says."""
-    reeve = measured(t, workers=3)
+    config = ('pools:\n  web:\n    command: [{0}]\n    workers: 3\n'
+              '    listen: {{ web: "tcp://127.0.0.1:0" }}\n')
+    reeve = t.reeve('--metrics', '127.0.0.1:0', config=config.format(t.http_worker[0]))
     reeve.wait_ready(3)
     target = reeve.wait_for('metrics_listening')['address'].removeprefix('tcp://')
     _process, port = start_prometheus(t, target)
@@ -444,6 +446,11 @@ def test_a_real_prometheus(t):
     victim.signal(signal.SIGKILL)
     value('reeve_worker_restarts_total{reason="crash"}', lambda number: number == 1)
     value('count(ALERTS{alertstate="firing"}) or vector(0)', lambda number: number == 0)
+    t.file('reeve.yaml', config.format('/bin/false'))
+    reeve.signal(signal.SIGHUP)
+    reeve.wait_for('pool_reload', pool='web', succeeded=False)
+    value('ALERTS{alertname="ReeveReloadFailed",alertstate="firing"}', lambda number: number == 1)
+    value('ALERTS{alertname="ReeveConfigDiverged"}', lambda number: number == 1)
 
 
 if __name__ == '__main__':
