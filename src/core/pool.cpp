@@ -92,8 +92,12 @@ void Pool::forgive(Duration late, Time now) {
 void Pool::request_rotation(SlotIndex slot, Time now, Output& out) {
     const auto index = number(slot);
     if (index >= slots_.size()) return;
-    Worker& worker = slots_[index].current;
-    worker.mark_due(context(slot, worker, now, out), Reason::requested, 0, 0);
+    const auto mark = [&](Worker& worker) {
+        worker.mark_due(context(slot, worker, now, out), Reason::requested, 0, 0);
+    };
+    mark(slots_[index].current);
+    // Whoever is about to take over was started before it was asked for.
+    if (slots_[index].successor) mark(*slots_[index].successor);
 }
 
 void Pool::stop(StopMode mode, Time now, Output& out) {

@@ -145,7 +145,10 @@ void Control::leave() {
 Readiness Control::readiness() const {
     if (supervisor_.stop_phase() != core::StopPhase::running) return {false, "stopping"};
     for (const core::Pool& pool : supervisor_.pools()) {
-        if (pool.removed() || pool.held() || pool.is_up()) continue;
+        // A queue that an operator stopped keeps nobody from being served; a web does.
+        const bool stopped = pool.held() && pool.policy().has_sockets;
+        if (pool.removed() || (pool.is_up() && !stopped)) continue;
+        if (stopped) return {false, pool.name() + ": stopped by command"};
         return {false,
                 text(pool.name(), ": ", pool.ready(), " of ", pool.policy().min_ready, " ready")};
     }

@@ -36,6 +36,7 @@ enum class Fate { good, spawn_fails, dies_at_once, never_ready, dies_young, fata
 struct Process {
     core::Seat seat;
     Generation generation{};
+    std::optional<Time> ready_at;
     bool executed = false;
     bool leaving = false;
 };
@@ -159,6 +160,7 @@ private:
     void check(const core::Output& out);
     void check_pool(const core::Pool& pool);
     void check_reload(const core::Reload& record);
+    void check_pilot(const core::Rotation& record);
     void leave(Incarnation who, Process& process);
 
     bool verbose_;
@@ -399,11 +401,33 @@ void Fleet::check_pool(const core::Pool& pool) {
     demand(staying <= most, "max_surge", "too many in " + pool.name());
 }
 
+/// Whom a new generation replaces goes only when one of it has been stable.
+void Fleet::check_pilot(const core::Rotation& record) {
+    if (record.reason != core::Reason::reload) return;
+    const auto successor = processes_.find(record.successor);
+    demand(successor != processes_.end(), "pilot", "the successor is gone");
+    const auto& [seat, generation] =
+        std::pair{successor->second.seat, successor->second.generation};
+    const core::PoolPolicy& policy = configs_.at({seat.pool, generation}).policy;
+    if (policy.max_lifetime > Duration::zero()) return;
+    const bool proven = std::any_of(processes_.begin(), processes_.end(), [&](const auto& entry) {
+        const Process& process = entry.second;
+        return process.seat.pool == record.about.seat.pool &&
+               process.generation == successor->second.generation && process.ready_at &&
+               now_ - *process.ready_at >= policy.stable_after;
+    });
+    demand(proven, "pilot", "an old worker goes before a new one was stable");
+}
+
 void Fleet::check(const core::Output& out) {
     for (const core::Pool& pool : supervisor_->pools()) {
         if (!pool.removed()) check_pool(pool);
     }
     for (const core::Record& record : out.records) {
+        if (const auto* ready = std::get_if<core::WorkerReady>(&record)) {
+            processes_[ready->about.incarnation].ready_at = now_;
+        }
+        if (const auto* rotation = std::get_if<core::Rotation>(&record)) check_pilot(*rotation);
         if (const auto* reload = std::get_if<core::Reload>(&record)) check_reload(*reload);
         const auto* transition = std::get_if<core::Transition>(&record);
         if (transition == nullptr || transition->to != State::draining) continue;

@@ -23,12 +23,8 @@ MUTANTS = [
      'enter(context, State::draining, reason, context.now + grace);',
      'enter(context, State::draining, reason, Time::max());'),
     ('a spawn while stopping', 'pool.cpp',
-     '    frozen_ = true;\n    for (std::size_t i = 0; i < slots_.size(); ++i) {\n'
-     '        const Context here = context(slot_index(i), now, out);\n'
-     '        for_each_worker(slots_[i], [&](Worker& worker) { worker.disown(here); });',
-     '    for (std::size_t i = 0; i < slots_.size(); ++i) {\n'
-     '        const Context here = context(slot_index(i), now, out);\n'
-     '        for_each_worker(slots_[i], [&](Worker& worker) { worker.disown(here); });'),
+     'void Pool::freeze(Time now, Output& out) {\n    frozen_ = true;',
+     'void Pool::freeze(Time now, Output& out) {'),
     ('KILL before the grace is over', 'worker.cpp',
      'const Duration grace = context.policy.graceful_timeout;',
      'const Duration grace = context.policy.graceful_timeout / 2;'),
@@ -48,13 +44,13 @@ MUTANTS = [
      'return policy_.start_concurrency == 0 || starting() < policy_.start_concurrency;',
      'return true;'),
     ('more successors than max_surge', 'pool.cpp',
-     'if (surge_used() < policy_.max_surge) {',
-     'if (surge_used() < policy_.max_surge + 1) {'),
+     'if (surge_used() < max_surge()) {',
+     'if (surge_used() < max_surge() + 1) {'),
     ('a grace that is over and no KILL', 'worker.cpp',
      'if (context.now >= *deadline_) begin_kill(context, reason_);',
      'if (context.now >= *deadline_) deadline_ = context.now + context.policy.graceful_timeout;'),
     ('the successor not awaited for ready_for', 'pool.cpp',
-     'if (now - slot.successor->ready_at() < policy_.ready_for) return;',
+     'if (now - slot.successor->ready_at() < hold_of(*slot.successor)) return;',
      ''),
     ('a back-off that grows without a cap', 'restart_policy.cpp',
      'delay = std::min(delay, policy.backoff_max);',
@@ -72,8 +68,8 @@ MUTANTS = [
      'return bits % (range + 1);',
      'return bits - bits;'),
     ('one more unavailable than max_unavailable', 'pool.cpp',
-     'ready() + policy_.max_unavailable > policy_.workers',
-     'ready() + policy_.max_unavailable >= policy_.workers'),
+     'ready()} + max_unavailable() > wanted()',
+     'ready()} + max_unavailable() >= wanted()'),
     ('a remembered deadline that goes stale', 'pool.cpp',
      '    touch(slot);\n    return Context',
      '    return Context'),
@@ -90,8 +86,38 @@ MUTANTS = [
      'if (silence < context.policy.timeout) return;',
      ''),
     ('a crashed worker that is not replaced', 'pool.cpp',
-     'const bool vacant = slot.current.state() == State::down;',
-     'const bool vacant = slot.current.state() == State::down && !slot.current.failures();'),
+     'const bool vacant = !slot.off && slot.current.state() == State::down;',
+     'const bool vacant = !slot.off && slot.current.state() == State::down && '
+     '!slot.current.failures();'),
+    ('two singletons at once', 'pool.cpp',
+     'if (vacant && (!is_alone() || !others_alive(slot.generation))) {',
+     'if (vacant) {'),
+    ('a singleton that changes like others', 'pool_view.cpp',
+     'return is_alone() ? 0 : policy_.max_surge;',
+     'return policy_.max_surge;'),
+    ('a failed reload that nobody notices', 'supervisor_change.cpp',
+     'if (const auto failure = pools_[number(index)].change_failure(out)) {',
+     'if (const auto failure = pools_[number(index)].change_failure(out); failure && !failure) {'),
+    ('a way back that leaves the new ones', 'pool_change.cpp',
+     'const Generation target = changeover_->back ? changeover_->from : changeover_->to;\n'
+     '    // Those',
+     'const Generation target = changeover_->to;\n    // Those'),
+    ('a generation ended while it is in use', 'pool_change.cpp',
+     'if (!used) out.actions.push_back(EndGeneration{index_, edition.generation});\n'
+     '        return !used;',
+     'out.actions.push_back(EndGeneration{index_, edition.generation});\n        return true;'),
+    ('workers in a pool that is stopped', 'pool_change.cpp',
+     'const bool wanted = !held_ && !slot.held && number(index) < wanted_;',
+     'const bool wanted = !slot.held && number(index) < wanted_;'),
+    ('a start that does not wait for before_start', 'supervisor_change.cpp',
+     'if (!pool.next_policy().has_before_start) {',
+     'if (!pool.next_policy().has_before_start || blocked == false) {'),
+    ('a command that is never answered', 'supervisor_change.cpp',
+     'for (Reply& reply : replies) out.actions.emplace_back(std::move(reply));',
+     ''),
+    ('old and new exchanged before the pilot is stable', 'pool_change.cpp',
+     'return pilot ? std::max(policy.ready_for, policy.stable_after) : policy.ready_for;',
+     'return policy.ready_for;'),
 ]
 
 
@@ -131,14 +157,15 @@ class Bench:
         return program
 
     def programs(self, name, core):
-        mains = {'explore.cpp', 'fleet.cpp'}
+        mains = {'explore.cpp', 'fleet.cpp', 'change.cpp'}
         shared = [*core.values(), *[o for source, o in self.sim.items() if source not in mains]]
         return {stem: self.link(f'{name}-{stem}', [*shared, self.sim[f'{stem}.cpp']])
-                for stem in ('fleet', 'explore')}
+                for stem in ('fleet', 'change', 'explore')}
 
     def verdict(self, programs):
         """What caught it, or None where all passed."""
         runs = [('fleet', ['--seeds', str(self.options.seeds)]),
+                ('change', ['--seeds', str(self.options.seeds * 3)]),
                 ('explore', [str(self.options.golden), str(self.options.core / 'worker.hpp')])]
         for stem, arguments in runs:
             try:
