@@ -65,7 +65,8 @@ bool is_main_process() {
 }  // namespace
 
 std::string LeftOver::variable(const std::string& name) const {
-    std::vector<char> buffer(128 * 1024);
+    constexpr std::size_t environment_max = std::size_t{128} * 1024;
+    std::vector<char> buffer(environment_max);
     const auto all = read_file(ProcPath{pid, "environ"}.c_str(), buffer);
     if (!all) return {};
     std::string_view rest = *all;

@@ -20,7 +20,7 @@
 namespace reeve::os {
 namespace {
 
-constexpr std::size_t message_max = 64 * 1024;
+constexpr std::size_t message_max = std::size_t{64} * 1024;
 constexpr std::size_t fixed_header = 16;
 constexpr char type_return = 2;
 constexpr char type_error = 3;
@@ -198,7 +198,7 @@ public:
     }
 
 private:
-    Result<void> wait(short events) const {
+    [[nodiscard]] Result<void> wait(short events) const {
         for (;;) {
             const auto left =
                 std::chrono::duration_cast<std::chrono::milliseconds>(until_ - now()).count();

@@ -336,6 +336,32 @@ def test_several_instances(t):
         machine.ctl('stop', 'reeve@green')
 
 
+def test_the_strict_sandbox(t):
+    """Whoever hardens the service would learn in production what it takes away from reeve."""
+    machine = Machine(t)
+    unit = machine.reeve(config=_config(t, '127.0.0.1:0', more='    user: nobody\n').replace(
+        t.path('admin.sock'), '/run/reeve/admin.sock'))
+    with open(os.path.join(SOURCE, 'systemd/reeve.service.d/hardening.conf'),
+              encoding='utf-8') as file:
+        machine.unit('reeve.service.d/hardening.conf', file.read())
+    # The test's own files must be seen inside, although /tmp is private.
+    machine.unit('reeve.service.d/see.conf',
+                 f'[Service]\nBindReadOnlyPaths={t.dir} {t.build}\n')
+    with machine:
+        machine.ctl('start', 'reeve')
+        before = _pids(t, unit.address(), 2)
+        machine.ctl('reload', 'reeve')
+        check(not before & _pids(t, unit.address(), 2), 'old workers answer after the reload')
+        # It may signal and look at workers of another user, and take its sockets along.
+        unit.main().signal(signal.SIGKILL)
+        unit.wait_for('socket_kept')
+        unit.wait_show('ActiveState', 'active')
+        net.get(unit.address())
+        machine.ctl('stop', 'reeve')
+        for event in unit.find('worker_died'):
+            equal(event.get('signal'), None, 'how a worker ended')
+
+
 def test_the_units_have_no_mistakes(t):
     """systemd ignores a line that it does not understand, and only the log says so."""
     where = t.path('verify')
