@@ -204,7 +204,7 @@ public:
     }
 
     /// The one that was used, if one was.
-    std::optional<Request> take() const {
+    [[nodiscard]] std::optional<Request> take() const {
         for (const auto& command : commands_) {
             if (!command.app->parsed()) continue;
             if (auto complaint = complain_about_extras(*command.app, "")) return *complaint;

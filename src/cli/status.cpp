@@ -114,8 +114,11 @@ std::string fact(const std::string& label, const std::string& text, Tone tone, c
     std::string out;
     for (const auto& line : config::wrap(text, text_width)) {
         const auto name = out.empty() ? label : "";
-        const auto room = std::string(label_width - std::min(label_width, name.size()), ' ');
-        out += "  " + (name.empty() ? "" : toned(name, tone, paint)) + room + line + "\n";
+        out += "  ";
+        if (!name.empty()) out += toned(name, tone, paint);
+        out.append(label_width - std::min(label_width, name.size()), ' ');
+        out += line;
+        out += '\n';
     }
     return out;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace reeve::cli {
 
@@ -21,11 +22,6 @@ std::size_t width_of(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xc0U) != 0x80;
     }));
-}
-
-std::string padding(std::size_t width, std::string_view text) {
-    const auto used = width_of(text);
-    return std::string(width > used ? width - used : 0, ' ');
 }
 
 }  // namespace
@@ -97,16 +93,19 @@ std::string Table::text(const Paint& paint) const {
     }
     const auto line_of = [&](const auto& cell_of) {
         std::string line;
-        std::string gap;
+        // Blanks come with what follows them: none at the end of a line.
+        std::size_t blanks = 0;
         for (std::size_t i = 0; i < columns_.size(); ++i) {
             if (widths[i] == 0) continue;
             const Cell cell = cell_of(i);
-            const auto room = padding(widths[i], cell.text);
-            const auto text = cell.text.empty() ? "" : toned(cell.text, cell.tone, paint);
+            const auto room = widths[i] - width_of(cell.text);
             const bool right = columns_[i].right;
-            // What is at the end of a line is not filled up with blanks.
-            if (!text.empty()) line += gap + "  " + (right ? room : "") + text;
-            gap = text.empty() ? gap + "  " + room : right ? "" : room;
+            blanks += 2 + (right ? room : 0);
+            if (!cell.text.empty()) {
+                line.append(std::exchange(blanks, 0), ' ');
+                line += toned(cell.text, cell.tone, paint);
+            }
+            blanks += right ? 0 : room;
         }
         return line + "\n";
     };
