@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <optional>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -33,15 +34,16 @@ struct LevelRow {
     spdlog::level::level_enum number;
     std::string_view name;
     std::string_view colour;
+    std::string_view priority;  ///< as the journal takes it at the head of a line
 };
 
 constexpr std::array<LevelRow, 6> levels{{
-    {core::LogLevel::trace, spdlog::level::trace, "trace", "\033[2m"},
-    {core::LogLevel::debug, spdlog::level::debug, "debug", "\033[2m"},
-    {core::LogLevel::info, spdlog::level::info, "info", "\033[32m"},
-    {core::LogLevel::warning, spdlog::level::warn, "warning", "\033[33m"},
-    {core::LogLevel::error, spdlog::level::err, "error", "\033[31m"},
-    {core::LogLevel::critical, spdlog::level::critical, "critical", "\033[1;31m"},
+    {core::LogLevel::trace, spdlog::level::trace, "trace", "\033[2m", "<7>"},
+    {core::LogLevel::debug, spdlog::level::debug, "debug", "\033[2m", "<7>"},
+    {core::LogLevel::info, spdlog::level::info, "info", "\033[32m", "<6>"},
+    {core::LogLevel::warning, spdlog::level::warn, "warning", "\033[33m", "<4>"},
+    {core::LogLevel::error, spdlog::level::err, "error", "\033[31m", "<3>"},
+    {core::LogLevel::critical, spdlog::level::critical, "critical", "\033[1;31m", "<2>"},
 }};
 
 const LevelRow& row(core::LogLevel level) {
@@ -115,6 +117,14 @@ std::string utc_now() {
                        micros);
 }
 
+/// Whether the journal reads it: systemd says which file that is, by device and inode.
+bool is_journal(int fd) {
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    struct stat file {};
+    return stream != nullptr && fstat(fd, &file) == 0 &&
+           fmt::format("{}:{}", file.st_dev, file.st_ino) == stream;
+}
+
 os::Output open_output(int fd) {
     auto output = os::Output::open(fd);
     if (!output) throw std::system_error(output.error(), "log output");
@@ -129,7 +139,8 @@ struct Log::State {
           lines(loop, open_output(target), config.buffer_bytes),
           sink(std::make_shared<BufferedSink>(lines)),
           logger("reeve", sink),
-          json(config.format == core::LogFormat::json) {
+          json(config.format == core::LogFormat::json),
+          journal(is_journal(target)) {
         if (target != STDERR_FILENO) {
             error_output.emplace(loop, open_output(STDERR_FILENO), config.buffer_bytes);
         }
@@ -146,6 +157,7 @@ struct Log::State {
     std::shared_ptr<BufferedSink> sink;
     spdlog::logger logger;
     bool json;
+    bool journal;
     bool coloured = false;
     std::uint64_t dropped_lines = 0;
     std::uint64_t dropped_bytes = 0;
@@ -158,6 +170,10 @@ struct Log::State {
         std::string text;
         if (json) {
             text = json_line(line, time);
+        } else if (journal) {
+            // It has the time and the level itself.
+            text = fmt::format("{:<16} {}{}{}", line.event, line.subject,
+                               line.subject.empty() ? "" : ": ", printable(line.message));
         } else {
             const std::string_view colour = coloured ? level.colour : std::string_view{};
             const std::string_view reset = coloured ? "\033[0m" : "";
@@ -165,6 +181,7 @@ struct Log::State {
                                line.event, line.subject, line.subject.empty() ? "" : ": ",
                                printable(line.message));
         }
+        if (journal) text.insert(0, level.priority);
         logger.log(level.number, spdlog::string_view_t{text.data(), text.size()});
         return sink->take_verdict();
     }

@@ -162,5 +162,22 @@ def test_a_slow_reader_does_not_hold_up_the_end(t):
     reeve.exit_code = 0
 
 
+def test_the_journal_gets_the_levels(t):
+    """`journalctl -p warning` would show nothing of reeve's, or everything."""
+    tell = 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"'
+    reeve = t.web(workers=1, before=['sh', '-c', tell, 'sh'])
+    reeve.wait_ready(1)
+    reeve.worker().signal(signal.SIGKILL)
+    reeve.wait_for('worker_died')
+    for level in ('<7>', '<6>', '<4>'):
+        reeve.wait_line(level)
+    reeve.stop()
+    # Nobody else's terminal or file gets them.
+    other = t.web(workers=1, env={'JOURNAL_STREAM': '1:1'})
+    other.wait_ready(1)
+    other.stop()
+    check(not any('<' in line for line in other.stream.lines), 'levels', other.stream.lines)
+
+
 if __name__ == '__main__':
     runner.main(globals())
