@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""nginx, unchanged, as a worker: it takes its sockets from NGINX= and drains on QUIT."""
+import json
+import os
+import shutil
+import signal
+
+import runner
+from change import never_fewer, no_loss, reload, scale_by_signals
+from harness import check, equal
+
+CHANGES = 20
+ROTATIONS = 100
+
+# Without its master process nginx would leave at once on QUIT, and drop what it has accepted.
+NGINX = '''daemon off;
+{user}
+worker_processes 1;
+pid nginx.pid;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen 127.0.0.1:PORT;
+        location / {{ return 200 "$pid\\n"; }}
+    }}
+}}
+'''
+
+# nginx takes an inherited socket only where its configuration names the same address, and the port
+# is the kernel's choice. Each worker has a directory of its own for its pid file and its buffers.
+START = '''mkdir "$0" && sed "s/PORT/$1/" nginx.conf > "$0/nginx.conf" &&
+exec nginx -p "$0" -c nginx.conf -e stderr'''
+
+CONFIG = '''
+pools:
+  web:
+    command: {command}
+    env: {{NGINX: "{{fd:web}};"}}
+    workers: {workers}
+    listen: 127.0.0.1:0
+    stop_signal: QUIT
+    stable_after: 100ms
+    max_draining: 60
+'''
+
+
+def _nginx(t, workers, extra=''):
+    """reeve with nginx in each slot, all ready."""
+    check(shutil.which('nginx'), 'nginx is missing: apt-get install nginx-light')
+    user = 'user root;' if os.getuid() == 0 else ''
+    t.file('nginx.conf', NGINX.format(user=user))
+    command = json.dumps(['/bin/sh', '-c', START, 'nginx-{incarnation}', '{port:web}'])
+    reeve = t.reeve(config=CONFIG.format(command=command, workers=workers) + extra)
+    reeve.wait_ready(workers)
+    for event in reeve.find('worker_ready'):
+        equal(event['by'], 'kernel', 'what made it ready')
+    return reeve
+
+
+def _load(t, reeve):
+    """A load in which each request has a connection of its own."""
+    return t.loadgen(reeve.address(), '--connections', 32, '--fresh', 32, '--seconds', 0,
+                     '--until-eof', '--timeout-ms', 50000)
+
+
+def test_nginx_reloads_under_load(t):
+    """A new configuration of nginx would cost some client an error."""
+    reeve = _nginx(t, 4)
+    load = _load(t, reeve)
+    for _ in range(CHANGES):
+        reload(reeve)
+    no_loss(t, reeve, load, CHANGES * 2)
+    never_fewer(reeve, 4)
+
+
+def test_nginx_scaling_under_load(t):
+    """More of nginx, or less, would cost some client an error."""
+    reeve = _nginx(t, 3)
+    load = _load(t, reeve)
+    up, down = signal.SIGTTIN, signal.SIGTTOU
+    scale_by_signals(reeve, [up, up, down, down] * (CHANGES // 4))
+    no_loss(t, reeve, load, 3)
+    never_fewer(reeve, 3)
+
+
+def test_nginx_rotations_under_load(t):
+    """Each replacement of an nginx would cost some client an error."""
+    reeve = _nginx(t, 4, extra='    max_lifetime: 1s\n    max_lifetime_jitter: 500ms\n')
+    load = _load(t, reeve)
+    reeve.wait_for('rotation', count=ROTATIONS, reason='lifetime', seconds=240)
+    no_loss(t, reeve, load, ROTATIONS // 2)
+    never_fewer(reeve, 4)
+
+
+if __name__ == '__main__':
+    runner.main(globals())
