@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <poll.h>
 #include <unistd.h>
@@ -133,9 +134,11 @@ void Service::sync() {
 
 bool Service::comes_again() const {
     if (!notifier_) return false;
-    const auto job = os::own_unit_job(job_patience);
+    const auto job = os::own_unit_job(notifier_.directory() + "/private", job_patience);
     // Whom systemd does not tell had better leave the sockets open: it closes them if nobody comes.
-    return !job || *job == "restart" || *job == "try-restart" || *job == "reload-or-start";
+    // But where there is no such socket there is no systemd, and nobody who would keep them.
+    if (!job) return job.error().value() == EACCES || job.error().value() == ETIMEDOUT;
+    return *job == "restart" || *job == "try-restart" || *job == "reload-or-start";
 }
 
 void Service::reloading(core::Time now) {

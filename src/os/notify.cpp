@@ -68,6 +68,10 @@ Notifier Notifier::from_environment() {
     return notifier;
 }
 
+std::string Notifier::directory() const {
+    return address_.starts_with('/') ? address_.substr(0, address_.rfind('/')) : std::string{};
+}
+
 Result<void> Notifier::send(std::string_view text, std::span<const int> fds) const noexcept {
     if (!socket_) {
         return {};

@@ -23,6 +23,8 @@ public:
 
     /// Whether there is a service manager to talk to.
     explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+    /// Where its socket is, and with systemd others of its sockets too; empty for an abstract name.
+    [[nodiscard]] std::string directory() const;
     /// Without a WATCHDOG=1 for so long the service manager ends us; nothing where it does not
     /// watch.
     [[nodiscard]] std::optional<core::Duration> watchdog() const noexcept { return watchdog_; }

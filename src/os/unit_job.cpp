@@ -218,11 +218,11 @@ private:
 
 }  // namespace
 
-Result<std::string> own_unit_job(core::Duration patience, const std::filesystem::path& socket) {
+Result<std::string> own_unit_job(const std::string& socket, core::Duration patience) {
     sockaddr_un to{};
     to.sun_family = AF_UNIX;
-    if (socket.native().size() >= sizeof to.sun_path) return make_error(ENAMETOOLONG);
-    std::memcpy(to.sun_path, socket.c_str(), socket.native().size());
+    if (socket.size() >= sizeof to.sun_path) return make_error(ENAMETOOLONG);
+    std::memcpy(to.sun_path, socket.data(), socket.size());
     Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
         return last_error();

@@ -175,6 +175,12 @@ TEST_CASE("systemd would kill a reeve that turns") {
     CHECK(again == "WATCHDOG=1");
 }
 
+TEST_CASE("where nobody keeps the sockets a stop would leave its queues to nobody") {
+    Manager manager;
+    Scene scene;
+    CHECK_FALSE(scene.service.comes_again());
+}
+
 TEST_CASE("without a service manager nothing would work") {
     ::unsetenv("NOTIFY_SOCKET");
     Scene scene;

@@ -86,6 +86,7 @@ TEST_CASE("the service manager would wait for a READY=1 that goes nowhere") {
         REQUIRE(notifier);
         CHECK(notifier.send("READY=1\nSTATUS=all well").has_value());
         CHECK(receive(socket.get()).text == "READY=1\nSTATUS=all well");
+        CHECK(notifier.directory() == (name == abstract ? "" : directory.path.string()));
     }
 }
 
