@@ -23,6 +23,8 @@ FILES = {
     'share/bash-completion/completions/reeve', 'share/zsh/site-functions/_reeve',
     'share/fish/vendor_completions.d/reeve.fish',
     'share/doc/reeve/reeve.yaml', 'share/doc/reeve/hardening.conf',
+    'share/doc/reeve/grafana/reeve.json', 'share/doc/reeve/prometheus/prometheus.yml',
+    'share/doc/reeve/prometheus/reeve.rules.yml',
 }
 
 

@@ -102,8 +102,8 @@ def _restart_under_load(t, listen, address):
     unit = machine.reeve(config=_config(t, listen))
     with machine:
         machine.ctl('start', 'reeve')
-        load = t.loadgen(address or unit.address(), '--connections', 16, '--fresh', 16,
-                         '--seconds', 0, '--until-eof')
+        load = t.loadgen(address or unit.address(), '--connections', 16, '--fresh', 8, '--idle', 4,
+                         '--idle-ms', 100, '--seconds', 0, '--until-eof')
         began = time.monotonic()
         for _ in range(5):
             machine.ctl('restart', 'reeve')
