@@ -148,10 +148,10 @@ struct AddressOrOffKind {
     Ref<std::optional<core::Listen>> ref;
 };
 
-using Kind = std::variant<BoolKind, DurationKind, CountKind, BytesKind, WorkersKind, ChoiceKind,
-                          TextKind, CommandKind, SignalKind, ExitCodesKind, EnvironmentKind,
-                          LimitsKind, OctalKind, IntegerKind, ListenKind, AddressKind, NamesKind,
-                          PathOrNoneKind, AddressOrOffKind>;
+using Kind =
+    std::variant<BoolKind, DurationKind, CountKind, BytesKind, WorkersKind, ChoiceKind, TextKind,
+                 CommandKind, SignalKind, ExitCodesKind, EnvironmentKind, LimitsKind, OctalKind,
+                 IntegerKind, ListenKind, AddressKind, NamesKind, PathOrNoneKind, AddressOrOffKind>;
 
 struct Option {
     std::string_view key;

@@ -32,9 +32,8 @@ const std::array rows{
            Reload::restart, "",
            "Group, by name or number, of the socket's file. Its members may look and command. "
            "Default: the group that reeve runs as, which gives its members nothing."},
-    Option{"read_users", Scope::admin, NamesKind{&field<&AdminConfig::read_users>},
-           Reload::restart, "",
-           "Users, by name or number, who may look: status, events, metrics, configuration."},
+    Option{"read_users", Scope::admin, NamesKind{&field<&AdminConfig::read_users>}, Reload::restart,
+           "", "Users, by name or number, who may look: status, events, metrics, configuration."},
     Option{"read_groups", Scope::admin, NamesKind{&field<&AdminConfig::read_groups>},
            Reload::restart, "",
            "Groups, by name or number, whose members may look. Supplementary groups count too."},

@@ -76,8 +76,8 @@ struct IgnoreBeats {
 /// served.
 struct RefuseConnections {};
 
-/// From here on a Spawn may name this generation of the pool: it is started as the `position`'th pool
-/// of the configuration that this command brought says.
+/// From here on a Spawn may name this generation of the pool: it is started as the `position`'th
+/// pool of the configuration that this command brought says.
 struct BeginGeneration {
     PoolIndex pool{};
     Generation generation{};

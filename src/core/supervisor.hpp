@@ -77,6 +77,8 @@ private:
     std::vector<PoolIndex> find(CommandId id, const Target& target, Output& out) const;
     void wait_for(CommandId id, const std::vector<PoolIndex>& pools, const Target& target,
                   Pending::Until until, Output& out);
+    std::optional<Reply> judge(const Pending& pending) const;
+    std::optional<Reply> judge(CommandId id) const;
     void settle_pending(Output& out);
     void open_stages(Time now, Output& out);
     void end_preparation(const BeforeStartEnded& event, Time now, Output& out);

@@ -290,7 +290,8 @@ def test_a_singleton_a_queue_and_a_web(t):
 def test_before_start_runs_once_and_decides(t):
     """A migration would run for each worker, or the service start without it."""
     marks = t.path('marks')
-    command = f'    before_start: [/bin/sh, -c, "echo $REEVE_GENERATION >> {marks}; exit {{code}}"]\n'
+    script = f'echo $REEVE_GENERATION >> {marks}; exit {{code}}'
+    command = f'    before_start: [/bin/sh, -c, "{script}"]\n'
     reeve = t.reeve(config=_config(t, workers=3, extra=command.format(code=0)))
     old = set(reeve.wait_ready(3))
     _reload(reeve)
