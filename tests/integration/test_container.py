@@ -8,7 +8,7 @@ import subprocess
 
 import net
 import runner
-from harness import check, descendants, equal, patient, pause, stat_of, zombies
+from harness import check, descendants, descriptors, equal, patient, pause, stat_of, zombies
 
 NAMESPACES = ['unshare', '-p', '-f', '-m', '--mount-proc', '--kill-child']
 
@@ -67,10 +67,14 @@ def test_requests_are_finished_in_a_container(t):
     _skip_without_namespaces(t)
     reeve = _contained(t, workers=1)
     reeve.wait_ready(1)
+    first = _first(t, reeve)
+    worker = descendants(first.pid)[0]
+    before = len(descriptors(worker))
     with net.connect(reeve.address()) as client:
         net.request(client, '/sleep?ms=1500')
-        pause(0.3)
-        _first(t, reeve).signal(signal.SIGTERM)
+        patient(lambda left: len(descriptors(worker)) > before or pause(min(left, 0.02)),
+                'a connection that was accepted')
+        first.signal(signal.SIGTERM)
         equal(net.answer(client)[0], 200, 'the request under way')
     reeve.finish(0)
 
