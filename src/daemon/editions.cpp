@@ -47,8 +47,13 @@ void Editions::add(core::PoolIndex pool, core::Generation generation,
 }
 
 void Editions::keep(core::PoolIndex pool, core::Generation generation) {
-    entries_[number(pool)].in_force = number(generation);
-    refuse_unwanted(entries_[number(pool)]);
+    Entry& entry = entries_[number(pool)];
+    entry.in_force = number(generation);
+    // One that an earlier generation gave up may still be open, and is wanted again.
+    for (const NamedListener& socket : in_force(pool).sockets) {
+        (void)socket.listener->accept_new_connections();
+    }
+    refuse_unwanted(entry);
 }
 
 void Editions::refuse(core::PoolIndex pool) {

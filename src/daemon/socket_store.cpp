@@ -154,7 +154,9 @@ std::shared_ptr<os::Listener> SocketStore::open(const std::string& pool, const c
     return share(store_name(pool, listen, listener.address()), listener);
 }
 
-std::shared_ptr<os::Listener> SocketStore::share(const std::string& name, os::Listener& listener) {
+std::shared_ptr<os::Listener> SocketStore::share(std::string name, os::Listener& listener) {
+    // A path that was lost and made anew has two sockets, until the workers of the first are gone.
+    while (kept_.contains(name) && !kept_[name].expired()) name += '+';
     if (!kept_.contains(name)) service_.post("FDSTORE=1\nFDNAME=" + name, listener.fd());
     listener.keep(left_to_next_);
     auto made = std::make_unique<os::Listener>(std::move(listener));

@@ -47,7 +47,7 @@ private:
     void claim(const std::string& pool, const core::Listen& listen);
     void drop_unclaimed();
     [[nodiscard]] os::Outcome<os::Listener> adopt(const core::Listen& listen) const;
-    std::shared_ptr<os::Listener> share(const std::string& name, os::Listener& listener);
+    std::shared_ptr<os::Listener> share(std::string name, os::Listener& listener);
     void forget(const std::string& name);
 
     Service& service_;

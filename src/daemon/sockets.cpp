@@ -49,7 +49,15 @@ PoolSockets Sockets::open(const core::PoolConfig& pool) {
 
 /// What is open already at that address. Its other properties are those that it was opened with.
 std::shared_ptr<os::Listener> Sockets::find(const core::Listen& listen, const std::string& place) {
-    std::erase_if(known_, [](const Known& known) { return known.listener.expired(); });
+    std::erase_if(known_, [&](const Known& known) {
+        const auto listener = known.listener.lock();
+        if (listener == nullptr) return true;
+        if (known.config.path != listen.path || listener->is_reachable()) return false;
+        LogLine line{core::LogLevel::warning, "socket_lost", place, {}};
+        line.message = text(listener->address(), " does not lead to us any more: it is made anew");
+        log_.write(line);
+        return true;
+    });
     for (Known& known : known_) {
         const core::Listen& open = known.config;
         if (open.kind != listen.kind || open.host != listen.host || open.port != listen.port ||

@@ -296,6 +296,16 @@ Result<void> Listener::refuse_new_connections() noexcept {
     return make_error(EINVAL);
 }
 
+Result<void> Listener::accept_new_connections() noexcept {
+    constexpr int unused = 0;
+    const bool filtered = kind_ == Kind::tcp && !kept_;
+    if (filtered && ::setsockopt(fd(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) != 0 &&
+        errno != ENOENT) {
+        return last_error();
+    }
+    return {};
+}
+
 Result<AcceptQueue> Listener::queue_length() const noexcept {
     return kind_ == Kind::tcp ? tcp_queue(fd()) : unix_queue(inode_);
 }

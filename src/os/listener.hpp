@@ -83,6 +83,11 @@ public:
     /// TCP: SYNs are dropped; EPERM where the system lets only the privileged attach a filter. Unix
     /// path: unlinked (if still ours). Abstract: EOPNOTSUPP.
     [[nodiscard]] Result<void> refuse_new_connections() noexcept;
+    /// Takes back that refusal; a Unix path cannot come back, see is_reachable().
+    [[nodiscard]] Result<void> accept_new_connections() noexcept;
+    /// Whether the path still leads here. It does not if we unlinked it, or somebody else did; what
+    /// was opened without a path, or is kept by somebody else, is always reachable.
+    [[nodiscard]] bool is_reachable() const noexcept;
 
     [[nodiscard]] Result<AcceptQueue> queue_length() const noexcept;
 
@@ -99,6 +104,7 @@ public:
 private:
     enum class Kind { tcp, unix_path, unix_abstract };
 
+    [[nodiscard]] bool owns_path() const noexcept;
     void unlink_own_path() noexcept;
     void set_nodelay(bool on) noexcept;
     Result<void> find_own_path() noexcept;

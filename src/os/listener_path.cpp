@@ -139,19 +139,24 @@ Outcome<Listener> Listener::open_path(const UnixPathAddress& address, int backlo
     return listener;
 }
 
-void Listener::unlink_own_path() noexcept {
-    if (!file_) {
-        return;
-    }
-    // While the socket still listens: nobody else takes the path for stale between the look and the
-    // unlink.
+bool Listener::owns_path() const noexcept {
     struct stat ours {};
     struct stat there {};
-    if (::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
-        same_file(ours, there)) {
+    return file_ && ::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+           same_file(ours, there);
+}
+
+void Listener::unlink_own_path() noexcept {
+    // While the socket still listens: nobody else takes the path for stale between the look and the
+    // unlink.
+    if (owns_path()) {
         ::unlink(path_.c_str());
     }
     file_.reset();
+}
+
+bool Listener::is_reachable() const noexcept {
+    return kind_ != Kind::unix_path || kept_ || owns_path();
 }
 
 }  // namespace reeve::os

@@ -178,6 +178,33 @@ TEST_CASE("closing would delete a file that is somebody else's by now") {
     CHECK_FALSE(std::filesystem::exists(path));
 }
 
+TEST_CASE("a path that somebody removed would be taken for one that clients can reach") {
+    TempDirectory directory;
+    const std::string path = directory.path / "web.sock";
+    auto first = Listener::open(UnixPathAddress{path}, 3).value();
+    CHECK(first.is_reachable());
+    std::filesystem::remove(path);
+    CHECK_FALSE(first.is_reachable());
+    auto second = Listener::open(UnixPathAddress{path}, 3).value();
+    CHECK(second.is_reachable());
+    CHECK_FALSE(first.is_reachable());
+    CHECK(second.refuse_new_connections().has_value());
+    CHECK_FALSE(second.is_reachable());
+    CHECK(Listener::open(TcpAddress{"127.0.0.1", 0}, 3)->is_reachable());
+}
+
+TEST_CASE("a socket that is wanted again would refuse all connections") {
+    auto listener = Listener::open(TcpAddress{"127.0.0.1", 0}, 4).value();
+    CHECK(listener.accept_new_connections().has_value());
+    if (!listener.refuse_new_connections()) {
+        MESSAGE("this system lets only the privileged attach a filter");
+        return;
+    }
+    CHECK(listener.accept_new_connections().has_value());
+    const Fd client = connect_tcp(listener.port());
+    CHECK(listener.queue_length()->waiting == 1);
+}
+
 TEST_CASE("a file of the user would be replaced by a socket") {
     TempDirectory directory;
     const std::string path = directory.path / "precious";
