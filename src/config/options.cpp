@@ -89,6 +89,12 @@ const std::array rows{
            "keep-alive connections can wait 40 ms. Only for TCP."},
     Option{"v6only", Scope::listen, BoolKind{&field<&Listen::v6only>}, Reload::roll, "no",
            "An IPv6 socket takes no IPv4 connections. Only for an IPv6 address."},
+    Option{
+        "nonblocking", Scope::listen, BoolKind{&field<&Listen::nonblocking>}, Reload::roll, "no",
+        "O_NONBLOCK on the listening socket. For programs that wait for events and do not set it "
+        "themselves on a socket that they were given, as nginx: where several wake up for one "
+        "connection, all but one would wait in accept(2) and serve nobody. Not for programs "
+        "that just call accept(2)."},
     Option{"mode", Scope::listen, OctalKind{&socket_mode, &set_socket_mode}, Reload::roll, "0660",
            "Permission bits of a Unix socket's file, in octal."},
     Option{"owner", Scope::listen, TextKind{&field<&Listen::owner>, TextKind::Form::account},

@@ -49,11 +49,12 @@ struct Listen {
     std::uint16_t port = 0;  ///< tcp: 0 lets the kernel pick
     std::string path;  ///< unix: file path, or abstract name without the '@'; inherited: its name
     int backlog = 2048;
-    bool nodelay = true;   ///< TCP_NODELAY, inherited by accepted sockets
-    bool v6only = false;   ///< for tcp on an IPv6 address
-    unsigned mode = 0660;  ///< unix path: permission bits
-    std::string owner;     ///< unix path: user name or number, empty = reeve's
-    std::string group;     ///< unix path: group name or number, empty = reeve's
+    bool nodelay = true;       ///< TCP_NODELAY, inherited by accepted sockets
+    bool v6only = false;       ///< for tcp on an IPv6 address
+    bool nonblocking = false;  ///< O_NONBLOCK, which all holders of the socket share
+    unsigned mode = 0660;      ///< unix path: permission bits
+    std::string owner;         ///< unix path: user name or number, empty = reeve's
+    std::string group;         ///< unix path: group name or number, empty = reeve's
     friend bool operator==(const Listen&, const Listen&) = default;
 };
 

@@ -29,6 +29,7 @@ PoolSockets Sockets::open(const core::PoolConfig& pool) {
         std::shared_ptr<os::Listener> listener = find(listen, place);
         if (listener == nullptr) {
             listener = store_.open(pool.name, listen, place);
+            if (listen.nonblocking) (void)os::set_nonblocking(listener->fd());
             known_.push_back({listen, listener});
             LogLine line{core::LogLevel::info, "listening", pool.name, {}};
             line.message = text(listen.name, " on ", listener->address());

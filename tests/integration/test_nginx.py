@@ -43,7 +43,8 @@ pools:
     command: {command}
     env: {{NGINX: "{{fd:web}};"}}
     workers: {workers}
-    listen: 127.0.0.1:0
+    # The worker processes of nginx wake up together; who comes late must not wait in accept.
+    listen: {{web: {{address: "127.0.0.1:0", nonblocking: yes}}}}
     stop_signal: QUIT
     stable_after: 100ms
     max_draining: 60

@@ -24,6 +24,14 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 """
 
+NONBLOCKING = '''
+pools:
+  web:
+    command: {command}
+    workers: 1
+    listen: {{events: {{address: "127.0.0.1:0", nonblocking: yes}}, plain: "127.0.0.1:0"}}
+'''
+
 
 def _serves(t, *listen, workers=2, command=None, options=()):
     """reeve on these addresses; checks that each is answered by all workers."""
@@ -62,6 +70,16 @@ def test_several_named_sockets_by_inheritance(t):
     equal((env['LISTEN_FDS'], env['LISTEN_FDNAMES']), ('3', 'web:admin:extra'), 'what it is told')
     for name in ('web', 'admin', 'extra'):
         reeve.get(socket=name)
+
+
+def test_a_socket_that_does_not_block(t):
+    """Programs like nginx would hang in accept, those that only call accept would spin."""
+    reeve = t.reeve(config=NONBLOCKING.format(
+        command=json.dumps(t.misbehave('print-state', t.path('state')))))
+    reeve.wait_ready(1)
+    fds = t.wait_json('state')['fds']
+    equal([bool(fds[number]['flags'] & os.O_NONBLOCK) for number in ('3', '4')], [True, False],
+          'O_NONBLOCK of the two')
 
 
 def test_receive_hands_sockets_over_the_channel(t):
