@@ -105,6 +105,8 @@ public:
 
     /// One record, for the event streams.
     void publish(const LogLine& line);
+    /// Lets the next answers show what was just changed.
+    void forget() noexcept { snapshots_.forget(); }
     /// Answers some of who asked; true when more is left. For once a turn, after it.
     bool serve() noexcept;
     /// Ends all connections and removes the socket's file.

@@ -85,7 +85,10 @@ public:
           supervisor_(config, random_seed()),
           monitor_(supervisor_, fleet_, around_, options.version),
           control_(inbox_, log_, reloads_, supervisor_,
-                   [this](const auto& why) { monitor_.note_files(why); }),
+                   [this](const auto& why) {
+                       monitor_.note_files(why);
+                       surface_.forget();
+                   }),
           timer_(loop_.make_timer([this] { inbox_.put(core::Tick{}); })),
           surface_(loop_, log_, *this, config, options.version) {
         loop_.on_signals(caught_signals, [this](int number) { on_signal(number); });
@@ -109,7 +112,10 @@ public:
 
     void submit(const Caller& /*caller*/, const Order& order,
                 std::function<void(const Answer&)> reply) override {
-        control_.submit(order, std::move(reply));
+        control_.submit(order, [this, reply = std::move(reply)](const Answer& answer) {
+            surface_.forget();
+            reply(answer);
+        });
     }
     std::string status() override { return monitor_.status(); }
     std::string metrics() override { return monitor_.metrics(); }
@@ -230,6 +236,7 @@ private:
         surface_.publish(line);
         control_.note(record, line);
         monitor_.note(record);
+        if (std::holds_alternative<core::Reload>(record)) surface_.forget();
         if (const auto* removed = std::get_if<core::PoolRemoved>(&record)) {
             editions_.refuse(removed->pool);
         }

@@ -21,6 +21,8 @@ public:
     explicit Snapshots(Backend& backend) : backend_(backend) {}
 
     void new_turn() noexcept { rendered_ = false; }
+    /// Something was changed on purpose: whoever asks next wants to see it.
+    void forget() noexcept { kept_ = {}; }
 
     /// Null = another one was rendered in this turn: ask again in the next.
     std::shared_ptr<const std::string> get(Of what) {
