@@ -194,6 +194,7 @@ def test_workers_that_die_in_the_middle_of_a_reload(t):
         reeve.death(worker)
     t.file('go', '')
     equal(_end(client)[0], 0, 'exit code of the reload')
+    reeve.wait_for('reload', succeeded=True)
     pids = _wait_live(reeve, 2)
     equal(reeve.wait_pids(lambda seen: len(seen) == 2), pids, 'who serves')
 
@@ -325,21 +326,22 @@ def test_a_restart_takes_new_programs_and_no_new_configuration(t):
                            listen='127.0.0.1:0') + '    env: {{EDITION: "{edition}"}}\n'
     reeve = t.reeve('--admin', _admin(t), config=config.format(edition='first'))
 
-    def versions():
-        pids = reeve.wait_pids(lambda seen: len(seen) == 2)
-        return {(_variable(pid, 'VERSION'), _variable(pid, 'EDITION')) for pid in pids}
-    reeve.wait_ready(2)
-    equal(versions(), {('1', 'first')}, 'at the start')
+    def versions(old):
+        """Of the two workers that follow those, once they are alone."""
+        patient(lambda left: len(_live(reeve)) == 2 and not _live(reeve) & old or
+                pause(min(left, 0.02)), 'two workers')
+        return {(_variable(pid, 'VERSION'), _variable(pid, 'EDITION')) for pid in _live(reeve)}
+    first = set(reeve.wait_ready(2))
+    equal(versions(set()), {('1', 'first')}, 'at the start')
     os.unlink(program)
     t.file('program', VERSION.format(version=2), mode=0o755)
     rewrite(reeve, config.format(edition='second'))
-    equal(versions(), {('1', 'first')}, 'when the files have changed')
+    equal(reeve.wait_pids(lambda seen: len(seen) == 2), first, 'when the files have changed')
     tell(t, 'restart', 'web', admin=_admin(t))
-    _wait_live(reeve, 2)
-    equal(versions(), {('2', 'first')}, 'after the restart')
+    equal(versions(first), {('2', 'first')}, 'after the restart')
+    second = _live(reeve)
     tell(t, 'reload', admin=_admin(t))
-    _wait_live(reeve, 2)
-    equal(versions(), {('2', 'second')}, 'after the reload')
+    equal(versions(second), {('2', 'second')}, 'after the reload')
 
 
 def test_restarts_while_workers_are_slow_to_start(t):
@@ -378,7 +380,7 @@ def test_stop_and_start_of_a_pool_in_the_middle_of_a_restart(t):
     reeve.wait_for('rotation_start')
     tell(t, 'stop', 'web', admin=_admin(t))
     check(_end(client)[0] != 0, 'the restart says that it did not happen')
-    equal(_live(reeve), set(), 'who is left')
+    _wait_live(reeve, 0)
     t.file('go', '')
     tell(t, 'start', 'web', admin=_admin(t))
     equal(len(_wait_live(reeve, 2)), 2, 'workers')
