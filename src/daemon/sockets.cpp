@@ -26,11 +26,11 @@ PoolSockets Sockets::open(const core::PoolConfig& pool) {
     PoolSockets sockets;
     for (const core::Listen& listen : pool.listen) {
         const std::string place = "pools." + pool.name + ".listen." + listen.name;
-        std::shared_ptr<os::Listener> listener = find(listen, place);
+        std::shared_ptr<os::Listener> listener = find(pool.name, listen, place);
         if (listener == nullptr) {
             listener = store_.open(pool.name, listen, place);
             if (listen.nonblocking) (void)os::set_nonblocking(listener->fd());
-            known_.push_back({listen, listener});
+            known_.push_back({pool.name, listen, listener});
             LogLine line{core::LogLevel::info, "listening", pool.name, {}};
             line.message = text(listen.name, " on ", listener->address());
             if (listen.kind == core::Listen::Kind::inherited) {
@@ -49,7 +49,10 @@ PoolSockets Sockets::open(const core::PoolConfig& pool) {
 }
 
 /// What is open already at that address. Its other properties are those that it was opened with.
-std::shared_ptr<os::Listener> Sockets::find(const core::Listen& listen, const std::string& place) {
+/// A port of the kernel's choice belongs to who had it.
+std::shared_ptr<os::Listener> Sockets::find(const std::string& pool, const core::Listen& listen,
+                                            const std::string& place) {
+    const bool any_port = listen.kind == core::Listen::Kind::tcp && listen.port == 0;
     std::erase_if(known_, [&](const Known& known) {
         const auto listener = known.listener.lock();
         if (listener == nullptr) return true;
@@ -65,6 +68,7 @@ std::shared_ptr<os::Listener> Sockets::find(const core::Listen& listen, const st
             open.path != listen.path) {
             continue;
         }
+        if (any_port && (known.pool != pool || open.name != listen.name)) continue;
         core::Listen renamed = listen;
         renamed.name = open.name;
         if (renamed != open) {

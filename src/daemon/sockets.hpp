@@ -37,10 +37,12 @@ public:
 
 private:
     struct Known {
+        std::string pool;
         core::Listen config;
         std::weak_ptr<os::Listener> listener;
     };
-    std::shared_ptr<os::Listener> find(const core::Listen& listen, const std::string& place);
+    std::shared_ptr<os::Listener> find(const std::string& pool, const core::Listen& listen,
+                                       const std::string& place);
     void look_at_queues();
 
     Inbox& inbox_;
