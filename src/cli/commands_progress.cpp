@@ -56,24 +56,28 @@ std::optional<ProgressLine> Progress::take(const Event& event) {
         totals_[pool] = std::abs(to - from);
         return std::nullopt;
     }
+    if (event.name == "rotation" && kind_ == Kind::reload) {
+        if (!proven_.insert(pool).second || done_[pool].empty()) return std::nullopt;
+        return line(pool);
+    }
     const bool counts = event.name == (kind_ == Kind::stop ? "worker_died" : "worker_ready");
     if (!counts) return std::nullopt;
-    return count(pool, field(event, kind_ == Kind::stop ? "pid" : "slot"));
+    const bool is_new =
+        done_[pool].insert(field(event, kind_ == Kind::stop ? "pid" : "slot")).second;
+    return is_new ? std::optional{line(pool)} : std::nullopt;
 }
 
-std::optional<ProgressLine> Progress::count(const std::string& pool, const std::string& who) {
-    if (!done_[pool].insert(who).second) return std::nullopt;
+ProgressLine Progress::line(const std::string& pool) {
     const auto done = static_cast<std::int64_t>(done_[pool].size());
     const auto total = totals_.find(pool);
     auto text = harmless(pool) + ": " + std::to_string(done);
     if (total != totals_.end() && total->second >= done) {
         text += "/" + std::to_string(total->second);
     }
-    text += word_of(kind_);
-    // A reload is not over before the new ones have lived for a while.
-    const bool all = total != totals_.end() && total->second == done;
-    if (kind_ == Kind::reload && all) text += ", waiting until they are stable";
-    return ProgressLine{std::move(text), false};
+    // The first ones of a reload are on trial, and the old ones stay until that is over.
+    const bool on_trial = kind_ == Kind::reload && proven_.count(pool) == 0;
+    text += on_trial ? " ready, waiting until it is stable" : word_of(kind_);
+    return {std::move(text), false};
 }
 
 }  // namespace reeve::cli

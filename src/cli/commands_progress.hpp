@@ -30,11 +30,12 @@ public:
     std::optional<ProgressLine> take(const Event& event);
 
 private:
-    std::optional<ProgressLine> count(const std::string& pool, const std::string& who);
+    ProgressLine line(const std::string& pool);
 
     Kind kind_;
     std::map<std::string, std::int64_t> totals_;
     std::map<std::string, std::set<std::string>> done_;
+    std::set<std::string> proven_;  ///< pools whose old workers go
 };
 
 }  // namespace reeve::cli

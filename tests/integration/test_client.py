@@ -97,12 +97,13 @@ def test_commands_say_what_was_asked(t):
 def test_progress_is_shown_while_a_command_waits(t):
     """A reload of many slow workers would look as if it hung."""
     sent = threading.Event()
-    ready = [event('worker_ready', {'pool': 'web', 'slot': slot}, number=slot) for slot in range(2)]
-    fake = _fake(t, events=[*ready, sent.set])
+    first, second = ({'pool': 'web', 'slot': slot} for slot in range(2))
+    fake = _fake(t, events=[event('worker_ready', first), event('rotation', first),
+                            event('worker_ready', second), sent.set])
     fake.answers[('POST', '/v1/reload')] = lambda: sent.wait() and DONE
     told = tell(t, 'reload', admin=fake.path)
-    equal(told.err, 'web: 1/2 replaced\nweb: 2/2 replaced, waiting until they are stable\n',
-          'progress')
+    equal(told.err, 'web: 1/2 ready, waiting until it is stable\nweb: 1/2 replaced\n'
+          'web: 2/2 replaced\n', 'progress')
     equal(told.out, 'so be it\n', 'the answer')
     _close(t)
 

@@ -116,9 +116,11 @@ TEST_CASE("progress of a stop counts processes, of a slot one, of a scale the di
     Progress stop{Progress::Kind::stop, two_workers(), "web"};
     CHECK(text_of(stop.take(of_worker("worker_died", "0", "7"))) == "web: 1/2 stopped");
     Progress reload{Progress::Kind::reload, two_workers(), ""};
-    CHECK(text_of(reload.take(of_worker("worker_ready", "0"))) == "web: 1/2 replaced");
-    CHECK(text_of(reload.take(of_worker("worker_ready", "1"))) ==
-          "web: 2/2 replaced, waiting until they are stable");
+    CHECK(text_of(reload.take(of_worker("worker_ready", "0"))) ==
+          "web: 1/2 ready, waiting until it is stable");
+    CHECK(text_of(reload.take(of_worker("rotation", "0"))) == "web: 1/2 replaced");
+    CHECK(text_of(reload.take(of_worker("worker_ready", "1"))) == "web: 2/2 replaced");
+    CHECK(text_of(reload.take(of_worker("rotation", "1"))).empty());
     Progress slot{Progress::Kind::replace, two_workers(), "web/1"};
     CHECK(text_of(slot.take(of_worker("worker_ready", "1"))) == "web: 1/1 replaced");
     Progress unknown{Progress::Kind::start, std::nullopt, ""};
