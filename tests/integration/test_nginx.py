@@ -35,7 +35,7 @@ http {{
 # nginx takes an inherited socket only where its configuration names the same address, and the port
 # is the kernel's choice. Each worker has a directory of its own for its pid file and its buffers.
 START = '''mkdir "$0" && sed "s/PORT/$1/" nginx.conf > "$0/nginx.conf" &&
-exec nginx -p "$0" -c nginx.conf -e stderr'''
+exec "$2" -p "$0" -c nginx.conf -e stderr'''
 
 CONFIG = '''
 pools:
@@ -53,10 +53,11 @@ pools:
 
 def _nginx(t, workers, extra=''):
     """reeve with nginx in each slot, all ready."""
-    check(shutil.which('nginx'), 'nginx is missing: apt-get install nginx-light')
+    nginx = shutil.which('nginx', path=os.environ['PATH'] + ':/usr/sbin')
+    check(nginx, 'nginx is missing: apt-get install nginx-light')
     user = 'user root;' if os.getuid() == 0 else ''
     t.file('nginx.conf', NGINX.format(user=user))
-    command = json.dumps(['/bin/sh', '-c', START, 'nginx-{incarnation}', '{port:web}'])
+    command = json.dumps(['/bin/sh', '-c', START, 'nginx-{incarnation}', '{port:web}', nginx])
     reeve = t.reeve(config=CONFIG.format(command=command, workers=workers) + extra)
     reeve.wait_ready(workers)
     for event in reeve.find('worker_ready'):
