@@ -49,7 +49,7 @@ private:
     std::vector<Change> compare(core::Config& next, const ReloadOrder& order) const;
     [[nodiscard]] const core::PoolConfig* find(const std::string& pool) const;
     [[nodiscard]] bool env_file_changed(const core::PoolConfig& pool) const;
-    std::vector<std::string> restart_notes(const core::Config& next) const;
+    [[nodiscard]] std::vector<std::string> restart_notes(const core::Config& next) const;
     static std::string describe(const std::vector<Change>& changes,
                                 const std::vector<std::string>& notes);
     void take_over(const core::Config& next);

@@ -63,7 +63,6 @@ def test_health_is_the_exit_code(t):
     equal(tell(t, 'health', 'web', admin=admin).out, 'web: 2 of 2 ready\n', 'of the pool')
     tell(t, 'health', 'wbe', admin=admin, code=1)
     tell(t, 'stop', 'web', admin=admin)
-    pause(SNAPSHOT)
     told = tell(t, 'health', 'web', admin=admin, code=1)
     check('stopped by command' in told.err, 'why:', told.err)
     reeve.stop()
@@ -129,7 +128,6 @@ def test_a_failed_reload_says_why_and_the_status_remembers(t):
     check('reeve.yaml:1' in told.err and 'command' in told.err, 'the place:', told.err)
     t.file('reeve.yaml', CONFIG.format(command=good))
     tell(t, 'reload', admin=admin)
-    pause(SNAPSHOT)
     check('diverged' not in tell(t, 'status', admin=admin).out, 'all is well again')
 
 
@@ -141,7 +139,6 @@ def test_scale_lasts_until_the_next_reload(t):
     check('4 workers, configured are 2' in tell(t, 'status', admin=admin).out, 'both numbers')
     tell(t, 'scale', '-1', admin=admin)
     tell(t, 'scale', '+2', '--no-wait', admin=admin)
-    pause(SNAPSHOT)
     equal(_status(t, admin)['pools']['web']['desired'], 5, 'desired')
     for wrong in ('web=many', 'web=', 'wbe=3'):
         told = tell(t, 'scale', wrong, admin=admin, code=1)

@@ -132,11 +132,11 @@ private:
     std::string draw_name() {
         return "pool" + std::to_string(random_.below(config_.pools.size() + 1));
     }
-    void turn(std::vector<core::Event> events);
+    void turn(const std::vector<core::Event>& events);
     bool step(std::optional<Time> before = {});
     void quiet_down();
     /// In one of its generations: then it changes like one.
-    bool is_singleton(PoolIndex pool) const {
+    [[nodiscard]] bool is_singleton(PoolIndex pool) const {
         const auto& begun = pools_.at(pool).begun;
         return std::any_of(begun.begin(), begun.end(), [&](Generation generation) {
             return configs_.at({pool, generation}).policy.update == core::Update::recreate;
@@ -253,7 +253,7 @@ void Fleet::give(core::Command wanted) {
     turn({core::Commanded{id, std::move(wanted)}});
 }
 
-void Fleet::turn(std::vector<core::Event> events) {
+void Fleet::turn(const std::vector<core::Event>& events) {
     for (const core::Pool& pool : supervisor_->pools()) ready_before_[pool.index()] = pool.ready();
     const core::Output out = supervisor_->turn(events, now_);
     hash_.add(out, now_);
@@ -473,7 +473,7 @@ bool Fleet::step(std::optional<Time> before) {
     }
     const auto due = supervisor_->next_deadline();
     if (due && *due <= now_) events.emplace_back(core::Tick{});
-    turn(std::move(events));
+    turn(events);
     return true;
 }
 
