@@ -121,7 +121,7 @@ void Pool::freeze(Time now, Output& out) {
 
 void Pool::reconcile(Time now, Registry& registry, Output& out) {
     if (!began_) began_ = now;
-    if (!frozen_ && changeover_) advance_change(now, out);
+    if (!frozen_ && changeover_) advance_change(now);
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
         std::erase_if(slot.leaving,
@@ -132,7 +132,7 @@ void Pool::reconcile(Time now, Registry& registry, Output& out) {
         promote(slot, slot_index(i), now, out);
     }
     if (!frozen_) {
-        resize(out);
+        resize();
         // Only now is it known how much room there is beside the slots.
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             replace_failing(slots_[i], slot_index(i), now, out);

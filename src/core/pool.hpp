@@ -105,7 +105,7 @@ public:
     void hold(std::optional<SlotIndex> slot, bool held, Output& out);
     /// Replaces the workers, or one, and gives another chance to those that fail.
     void restart(std::optional<SlotIndex> slot, Time now, Output& out);
-    void signal(std::optional<SlotIndex> slot, int number, Time now, Output& out);
+    void signal(std::optional<SlotIndex> slot, int number, Output& out);
     /// The configuration names it no more: its workers leave and nobody comes.
     void remove(Time now, Output& out);
 
@@ -159,8 +159,9 @@ private:
     friend struct Inspector;  ///< the explorer compares whole states
     void revive(std::optional<SlotIndex> slot);
     void settle_wanted(Slot& slot, SlotIndex index, Time now, Output& out);
-    void resize(Output& out);
-    void advance_change(Time now, Output& out);
+    void resize();
+    void advance_change(Time now);
+    void prove(Time now);
     /// Its worker is of another generation than the changeover under way leads to.
     [[nodiscard]] bool is_outdated(SlotIndex slot) const noexcept;
     [[nodiscard]] bool may_pilot() const noexcept;

@@ -70,8 +70,8 @@ void Pool::begin_change(const PoolConfig& config, Generation to, bool as_new, Ti
 }
 
 /// Seats where nobody serves have nothing to lose, so they go first; all others follow by roll().
-void Pool::advance_change(Time now, Output&) {
-    Changeover& change = *changeover_;
+void Pool::advance_change(Time now) {
+    const Changeover& change = *changeover_;
     if (change.stage != Stage::open) return;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         Slot& slot = slots_[i];
@@ -91,7 +91,12 @@ void Pool::advance_change(Time now, Output&) {
         slot.generation = target;
         slot.current = Worker{};
     }
-    if (change.proven || change.back) return;
+    if (!change.proven && !change.back) prove(now);
+}
+
+/// Looks whether the new generation has shown that it works.
+void Pool::prove(Time now) {
+    Changeover& change = *changeover_;
     const auto proves = [&](const Worker& worker) {
         if (worker.generation() != change.to || worker.state() != State::serving) return false;
         // Who has come to the end of its quota has lived as long as it ever will.
@@ -303,7 +308,7 @@ void Pool::settle_wanted(Slot& slot, SlotIndex index, Time now, Output& out) {
 }
 
 /// Makes seats that are wanted, and forgets those at the end that nobody holds any more.
-void Pool::resize(Output&) {
+void Pool::resize() {
     const std::size_t before = slots_.size();
     if (!held_ && slots_.size() < wanted_) {
         Slot fresh;
@@ -361,7 +366,7 @@ void Pool::restart(std::optional<SlotIndex> slot, Time now, Output& out) {
     }
 }
 
-void Pool::signal(std::optional<SlotIndex> slot, int number_of_signal, Time, Output& out) {
+void Pool::signal(std::optional<SlotIndex> slot, int number_of_signal, Output& out) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         if (slot && number(*slot) != i) continue;
         const auto send = [&](const Worker& worker) {

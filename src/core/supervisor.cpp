@@ -142,11 +142,11 @@ Output Supervisor::turn(std::vector<Event> events, Time now) {
     }
     if (!forgiven) forgive_lateness(late, now);
     if (phase_ != StopPhase::left) {
-        open_stages(now, out);
+        open_stages(out);
         continue_reload(now, out);
         for (Pool& pool : pools_) pool.reconcile(now, apply, out);
         if (finish_reload(now, out)) {
-            open_stages(now, out);
+            open_stages(out);
             for (Pool& pool : pools_) pool.reconcile(now, apply, out);
         }
         for (Pool& pool : pools_) pool.forget_editions(out);

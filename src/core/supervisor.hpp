@@ -80,7 +80,7 @@ private:
     std::optional<Reply> judge(const Pending& pending) const;
     std::optional<Reply> judge(CommandId id) const;
     void settle_pending(Output& out);
-    void open_stages(Time now, Output& out);
+    void open_stages(Output& out);
     void end_preparation(const BeforeStartEnded& event, Time now, Output& out);
     PoolIndex add_pool(const PoolConfig& config);
     void continue_reload(Time now, Output& out);

@@ -84,7 +84,7 @@ void Supervisor::wait_for(CommandId id, const std::vector<PoolIndex>& pools, con
     }
 }
 
-void Supervisor::command(CommandId id, const ScaleCommand& command, Time, Output& out) {
+void Supervisor::command(CommandId id, const ScaleCommand& command, Time /*now*/, Output& out) {
     if (refuse(id, true, out)) return;
     const auto found = find(id, Target{command.pool, {}}, out);
     if (found.empty()) return;
@@ -112,7 +112,7 @@ void Supervisor::command(CommandId id, const ScaleCommand& command, Time, Output
     wait_for(id, found, Target{command.pool, {}}, Pending::Until::up, out);
 }
 
-void Supervisor::command(CommandId id, const StartCommand& command, Time, Output& out) {
+void Supervisor::command(CommandId id, const StartCommand& command, Time /*now*/, Output& out) {
     if (refuse(id, true, out)) return;
     const auto found = find(id, command.target, out);
     for (const PoolIndex index : found) {
@@ -128,7 +128,7 @@ void Supervisor::command(CommandId id, const StartCommand& command, Time, Output
     if (!found.empty()) wait_for(id, found, command.target, Pending::Until::up, out);
 }
 
-void Supervisor::command(CommandId id, const StopCommand& command, Time, Output& out) {
+void Supervisor::command(CommandId id, const StopCommand& command, Time /*now*/, Output& out) {
     if (refuse(id, true, out)) return;
     const auto found = find(id, command.target, out);
     for (const PoolIndex index : found) {
@@ -156,13 +156,13 @@ void Supervisor::command(CommandId id, const RestartCommand& command, Time now, 
     if (!found.empty()) wait_for(id, found, command.target, Pending::Until::replaced, out);
 }
 
-void Supervisor::command(CommandId id, const SignalCommand& command, Time now, Output& out) {
+void Supervisor::command(CommandId id, const SignalCommand& command, Time /*now*/, Output& out) {
     if (refuse(id, false, out)) return;
     const auto found = find(id, command.target, out);
     if (found.empty()) return;
     const std::size_t before = out.actions.size();
     for (const PoolIndex index : found) {
-        pools_[number(index)].signal(command.target.slot, command.signal, now, out);
+        pools_[number(index)].signal(command.target.slot, command.signal, out);
     }
     const std::size_t sent = out.actions.size() - before;
     out.actions.push_back(

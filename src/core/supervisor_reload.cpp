@@ -7,7 +7,7 @@
 namespace reeve::core {
 
 /// Opens pools whose turn it has come to start, or to change.
-void Supervisor::open_stages(Time, Output& out) {
+void Supervisor::open_stages(Output& out) {
     if (phase_ != StopPhase::running) return;
     for (Pool& pool : pools_) {
         const bool changes = pool.changeover().has_value();
