@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DOCUMENTED_PORT = '8000'
+METRICS_PORT = '9101'
 SECONDS = 60
 
 BLOCK = re.compile(r'^```(?P<kind>\w*)[ \t]*\n(?P<body>.*?)^```[ \t]*\n'
@@ -159,12 +160,13 @@ class Server:
 
 
 def run_shell(block, reeve, worker):
-    port = free_port()
+    port, metrics_port = free_port(), free_port()
     with Sandbox(reeve, worker) as sandbox:
         server = None
         try:
             for command in commands(block.body):
                 command = re.sub(rf'\b{DOCUMENTED_PORT}\b', port, command)
+                command = re.sub(rf'\b{METRICS_PORT}\b', metrics_port, command)
                 if re.match(r'reeve run\b', command):
                     server = sandbox.serve(command)
                     server.wait_until_it_answers(port)
