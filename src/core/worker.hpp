@@ -119,7 +119,6 @@ public:
     /// Deaths in a row before the worker was stable.
     [[nodiscard]] std::uint32_t failures() const noexcept { return failures_; }
     [[nodiscard]] bool dumping() const noexcept { return dumping_; }
-    [[nodiscard]] bool told_to_stop() const noexcept { return last_signal_ != 0 || told_to_drain_; }
     /// Set once the worker is over a quota or otherwise to be replaced; the time says who was
     /// first.
     [[nodiscard]] std::optional<Time> due_since() const noexcept { return due_since_; }

@@ -17,6 +17,11 @@ namespace {
 constexpr std::size_t running_max = 32;
 constexpr int reads_a_turn = 4;
 
+/// The option that says how long a hook may take.
+std::string limit_of(const std::string& hook) {
+    return hook == "before_start" ? "before_start_timeout" : "hook_timeout";
+}
+
 }  // namespace
 
 void Hooks::run(const std::string& name, const std::string& subject,
@@ -102,7 +107,7 @@ void Hooks::finish(Handle hook) {
     HookOutcome outcome{good && !hook->too_late,
                         failure.empty() ? status_text(departure->status) : failure};
     outcome.how += " after " + duration_text(took);
-    if (hook->too_late) outcome.how += ": it took too long";
+    if (hook->too_late) outcome.how += ": over " + limit_of(hook->name);
     line.message = text(hook->name, " ", outcome.how);
     if (!good && !hook->last_line.empty()) outcome.how += ": " + hook->last_line;
     add(line, "hook", hook->name);
