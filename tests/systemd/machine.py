@@ -45,8 +45,13 @@ def _unified_place():
     return None
 
 
+_does_not_boot = None  # what was found out by trying
+
+
 def why_not():
     """Why no systemd can be run here, or None."""
+    if _does_not_boot:
+        return _does_not_boot
     if os.getuid() != 0:
         return 'needs root'
     if not os.access(SYSTEMD, os.X_OK):
@@ -180,9 +185,13 @@ StandardOutput=null
         try:
             patient(self._find_first, 'the first process of the namespace')
             patient(self._answers, 'an answer of systemd', 30)
-        except Failed:
+        except Failed as failure:
+            words = self.words()
             self.close()
-            raise
+            # No unit of ours was asked for yet: it is the machine on which systemd does not boot.
+            global _does_not_boot
+            _does_not_boot = f'systemd does not boot here: {failure} {words[-300:]}'
+            raise harness.Skipped(_does_not_boot) from failure
         return self
 
     def _find_first(self, left):
@@ -205,7 +214,8 @@ StandardOutput=null
     def run(self, *argv, seconds=harness.PATIENCE):
         """Runs a program inside."""
         return subprocess.run(
-            ['nsenter', '-t', str(self.pid), '-p', '-m', '-C', '-i', '-u', *map(str, argv)],
+            ['nsenter', '-t', str(self.pid), '-p', '-m', '-C', '-i', '-u', '-r',
+             *map(str, argv)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds)
 
     def ctl(self, *words, ok=True):
@@ -217,7 +227,7 @@ StandardOutput=null
 
     def begin(self, *words):
         """systemctl, not waited for."""
-        return self.test.start('nsenter', '-t', self.pid, '-p', '-m', '-C', '-i', '-u',
+        return self.test.start('nsenter', '-t', self.pid, '-p', '-m', '-C', '-i', '-u', '-r',
                                'systemctl', *words, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
