@@ -4,6 +4,7 @@ import os
 import signal
 
 import runner
+from change import never_fewer, no_loss, reload, rewrite, scale_by_signals
 from harness import check, equal
 
 RELOADS = 20
@@ -25,41 +26,6 @@ def _config(t, command=None, workers=4, stable='100ms', extra=''):
     return text + extra
 
 
-def _rewrite(reeve, text):
-    """Puts another text into the file that reeve was started from, at once."""
-    path = reeve.argv[reeve.argv.index('-c') + 1]
-    with open(path + '.new', 'w', encoding='utf-8') as file:
-        file.write(text)
-    os.rename(path + '.new', path)
-
-
-def _reload(reeve, succeeds=True):
-    """One reload by HUP; its record."""
-    since = reeve.mark()
-    reeve.signal(signal.SIGHUP)
-    return reeve.wait_for('reload', since=since, succeeded=succeeds, seconds=120)
-
-
-def _never_fewer(reeve, least):
-    """From the moment when all were ready until the stop, at least so many were."""
-    begin = reeve.wait_for('pool_ready', pool='web', complete=True)
-    stops = reeve.find('stop_start')
-    end = stops[0].at if stops else len(reeve.events)
-    for event in reeve.find('transition', since=begin):
-        if event.at < end:
-            check(event['ready'] >= least, 'too few workers were ready', event)
-
-
-def _no_loss(t, reeve, load, pids):
-    report = t.load_report(load)
-    reeve.stop()
-    equal(report['failed'], 0, f'failed requests ({report["first_failures"]})')
-    check(len(report['pids']) > pids, 'many workers answered', len(report['pids']))
-    for event in ('kill', 'hang', 'backoff', 'pool_degraded'):
-        reeve.never(event)
-    return report
-
-
 def test_reloads_under_load(t):
     """A reload would cost some client an error."""
     reeve = t.reeve(config=_config(t))
@@ -67,9 +33,9 @@ def test_reloads_under_load(t):
     load = t.loadgen(reeve.address(), '--connections', 32, '--seconds', 0, '--until-eof',
                      '--timeout-ms', 50000, '--fresh', 10, '--idle', 11, '--idle-ms', 6000)
     for _ in range(RELOADS):
-        _reload(reeve)
-    _no_loss(t, reeve, load, RELOADS * 2)
-    _never_fewer(reeve, 4)
+        reload(reeve)
+    no_loss(t, reeve, load, RELOADS * 2 + 1)
+    never_fewer(reeve, 4)
 
 
 def test_scaling_under_load(t):
@@ -78,23 +44,19 @@ def test_scaling_under_load(t):
     reeve.wait_ready(3)
     load = t.loadgen(reeve.address(), '--connections', 32, '--seconds', 0, '--until-eof',
                      '--timeout-ms', 50000, '--fresh', 10, '--idle', 11, '--idle-ms', 6000)
-    for number in [signal.SIGTTIN, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTTOU] * 5:
-        since = reeve.mark()
-        reeve.signal(number)
-        reeve.wait_for('command_answer', since=since, command='scale', verdict='done')
-        wanted = reeve.find('scale')[-1]['to']
-        reeve.wait_pids(lambda pids, wanted=wanted: len(pids) == wanted)
-    _no_loss(t, reeve, load, 3)
-    _never_fewer(reeve, 3)
+    scale_by_signals(
+        reeve, [signal.SIGTTIN, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTTOU] * 5)
+    no_loss(t, reeve, load, 4)
+    never_fewer(reeve, 3)
 
 
 def test_reload_takes_over_what_changed(t):
     """A changed file would have no effect, or only on some workers."""
     reeve = t.reeve(config=_config(t, workers=2))
     old = set(reeve.wait_ready(2))
-    _rewrite(reeve, _config(t, workers=3, extra='    env: {CHANGED: "yes"}\n'))
+    rewrite(reeve, _config(t, workers=3, extra='    env: {CHANGED: "yes"}\n'))
     since = reeve.mark()
-    _reload(reeve)
+    reload(reeve)
     seen = reeve.wait_pids(lambda pids: len(pids) == 3 and not pids & old)
     for pid in seen:
         with open(f'/proc/{pid}/environ', 'rb') as file:
@@ -110,7 +72,7 @@ def _fails(t, text, why, stable='2s', limit=120):
     old = set(reeve.wait_ready(4))
     load = t.loadgen(reeve.address(), '--connections', 16, '--seconds', 0, '--until-eof',
                      '--timeout-ms', 50000, '--fresh', 8, '--idle', 4, '--idle-ms', 500)
-    _rewrite(reeve, text)
+    rewrite(reeve, text)
     since = reeve.mark()
     reeve.signal(signal.SIGHUP)
     answer = reeve.wait_for('command_answer', since=since, command='reload', seconds=limit)
@@ -120,11 +82,11 @@ def _fails(t, text, why, stable='2s', limit=120):
     equal(report['failed'], 0, f'failed requests ({report["first_failures"]})')
     equal(reeve.wait_pids(lambda pids: len(pids) == 4), old, 'the old workers')
     # The next one, with what is good, succeeds.
-    _rewrite(reeve, _config(t, stable=stable))
-    _reload(reeve)
+    rewrite(reeve, _config(t, stable=stable))
+    reload(reeve)
     reeve.wait_pids(lambda pids: len(pids) == 4 and not pids & old)
     reeve.stop()
-    _never_fewer(reeve, 4)
+    never_fewer(reeve, 4)
 
 
 def test_reload_to_a_program_that_is_not_there(t):
@@ -162,9 +124,9 @@ def test_reload_cures_a_pool_that_failed(t):
     reeve = t.reeve(config=_config(t, workers=1, extra=sick))
     reeve.wait_ready(1)
     reeve.wait_for('slot_failed', pool='sick')
-    _rewrite(reeve, _config(t, workers=1, extra='  sick:\n    command: [/bin/sleep, "600"]\n'
+    rewrite(reeve, _config(t, workers=1, extra='  sick:\n    command: [/bin/sleep, "600"]\n'
                             '    ready_after: 100ms\n    stable_after: 100ms\n'))
-    _reload(reeve)
+    reload(reeve)
     reeve.wait_ready(1, pool='sick')
     reeve.stop()
 
@@ -175,16 +137,16 @@ def test_pools_come_and_go(t):
            '    stable_after: 100ms\n'
     reeve = t.reeve(config=_config(t, workers=1))
     reeve.wait_ready(1)
-    _rewrite(reeve, _config(t, workers=1, extra=both))
-    _reload(reeve)
+    rewrite(reeve, _config(t, workers=1, extra=both))
+    reload(reeve)
     queue = reeve.worker(pool='queue')
-    _rewrite(reeve, _config(t, workers=1))
-    _reload(reeve)
+    rewrite(reeve, _config(t, workers=1))
+    reload(reeve)
     reeve.wait_for('pool_removed', pool='queue')
     reeve.death(queue)
-    _rewrite(reeve, _config(t, workers=1, extra=both))
+    rewrite(reeve, _config(t, workers=1, extra=both))
     since = reeve.mark()
-    _reload(reeve)
+    reload(reeve)
     reeve.wait_ready(1, pool='queue', since=since)
     reeve.stop()
 
@@ -198,20 +160,20 @@ def test_sockets_come_and_go(t):
     reeve = t.reeve(config=one)
     reeve.wait_ready(2)
     address = reeve.address()
-    _rewrite(reeve, two)
-    _reload(reeve)
+    rewrite(reeve, two)
+    reload(reeve)
     equal(reeve.address(), address, 'the socket that stays')
     reeve.get()
     reeve.get(socket='more')
     check(os.path.exists(path), 'the new socket', path)
-    _rewrite(reeve, one)
-    _reload(reeve)
+    rewrite(reeve, one)
+    reload(reeve)
     reeve.get()
     check(not os.path.exists(path), 'the old socket is gone', path)
     reeve.stop()
 
 
-def test_a_hangup_during_a_reload(t):
+def test_a_hangup_during_areload(t):
     """The second of two changes in a row would be forgotten."""
     reeve = t.reeve(config=_config(t, workers=2, stable='500ms'))
     reeve.wait_ready(2)
@@ -223,7 +185,7 @@ def test_a_hangup_during_a_reload(t):
     reeve.stop()
 
 
-def test_a_stop_during_a_reload(t):
+def test_a_stop_during_areload(t):
     """A stop would wait for a reload that never ends."""
     reeve = t.reeve(config=_config(t, workers=2, stable='1h'))
     reeve.wait_ready(2)
@@ -267,7 +229,7 @@ def test_a_singleton_a_queue_and_a_web(t):
     reeve.wait_for('pool_ready', pool='clock', complete=True)
     reeve.wait_for('rotation_start', pool='clock', reason='lifetime', count=3)
     for _ in range(3):
-        _reload(reeve)
+        reload(reeve)
     reeve.stop()
     first_web = reeve.find('worker_started', pool='web')[0]
     queue_ready = reeve.find('worker_ready', pool='queue')[0]
@@ -294,10 +256,10 @@ def test_before_start_runs_once_and_decides(t):
     command = f'    before_start: [/bin/sh, -c, "{script}"]\n'
     reeve = t.reeve(config=_config(t, workers=3, extra=command.format(code=0)))
     old = set(reeve.wait_ready(3))
-    _reload(reeve)
-    _rewrite(reeve, _config(t, workers=3, extra=command.format(code=5)))
+    reload(reeve)
+    rewrite(reeve, _config(t, workers=3, extra=command.format(code=5)))
     since = reeve.mark()
-    _reload(reeve, succeeds=False)
+    reload(reeve, succeeds=False)
     failure = reeve.wait_for('reload_failure', since=since)
     check('code 5' in failure['message'], 'why', failure)
     reeve.never('worker_started', since=since)

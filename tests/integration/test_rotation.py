@@ -4,19 +4,10 @@ import os
 import signal
 
 import runner
+from change import never_fewer
 from harness import check, equal
 
 ROTATIONS = 100
-
-
-def _never_fewer(reeve, least):
-    """From the moment when all were ready until the stop, at least so many were."""
-    begin = reeve.wait_for('pool_ready', pool='web', complete=True)
-    stops = reeve.find('stop_start')
-    end = stops[0].at if stops else len(reeve.events)
-    for event in reeve.find('transition', since=begin):
-        if event.at < end:
-            check(event['ready'] >= least, 'too few workers were ready', event)
 
 
 def _rotate_under_load(t, max_requests, jitter, *load_options):
@@ -31,7 +22,7 @@ def _rotate_under_load(t, max_requests, jitter, *load_options):
     equal(report['failed'], 0, f'failed requests ({report["first_failures"]})')
     check(report['answers'] > ROTATIONS, 'answers', report['answers'])
     check(len(report['pids']) > 50, 'many workers answered', len(report['pids']))
-    _never_fewer(reeve, 4)
+    never_fewer(reeve, 4)
     for event in ('kill', 'hang', 'backoff', 'pool_degraded'):
         reeve.never(event)
     # A successor that the stop meets while it boots may die of it: it served nobody yet.
@@ -67,7 +58,7 @@ def test_rotation_by_age(t):
     reeve.wait_for('rotation', count=9, reason='lifetime')
     reeve.wait_pids(lambda seen: not seen & first)
     reeve.stop()
-    _never_fewer(reeve, 3)
+    never_fewer(reeve, 3)
     due = reeve.find('rotation_due', reason='lifetime')[0]
     check(0.5 <= due['limit_seconds'] <= 0.8, 'the limit with its jitter', due)
 
@@ -82,7 +73,7 @@ def test_rotation_by_memory(t):
     reeve.wait_for('rotation', pid=old.pid)
     equal(reeve.death(old)['exit_code'], 0, 'it left politely')
     check(int(reeve.get()) != old.pid, 'another worker answers')
-    _never_fewer(reeve, 1)
+    never_fewer(reeve, 1)
 
 
 def test_jitter_spreads_the_rotations(t):
@@ -116,7 +107,7 @@ def test_a_successor_that_cannot_start_costs_nothing(t):
     reeve.wait_for('rotation', since=since, slot=0)
     reeve.wait_for('rotation', since=since, slot=1)
     reeve.stop()
-    _never_fewer(reeve, 2)
+    never_fewer(reeve, 2)
 
 
 def test_a_successor_that_dies_after_ready_costs_nothing(t):
@@ -131,7 +122,7 @@ def test_a_successor_that_dies_after_ready_costs_nothing(t):
     os.unlink(t.path('broken'))
     reeve.wait_for('rotation', pid=old.pid)
     reeve.stop()
-    _never_fewer(reeve, 1)
+    never_fewer(reeve, 1)
 
 
 def test_rotation_without_surge(t):
@@ -142,7 +133,7 @@ def test_rotation_without_surge(t):
         reeve.death(pid)
     reeve.wait_pids(lambda seen: not seen & first)
     reeve.stop()
-    _never_fewer(reeve, 2)
+    never_fewer(reeve, 2)
     live = most = 0
     for event in reeve.events:
         live += {'worker_started': 1, 'worker_died': -1}.get(event['event'], 0)
