@@ -1,13 +1,10 @@
 // Listening sockets over TCP and abstract names; refusing and measuring for all kinds.
 #include "os/listener.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
 #include <linux/filter.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <memory>
 #include <netdb.h>
@@ -18,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
+
+#include "os/unix_diag.hpp"
 
 namespace reeve::os {
 namespace {
@@ -107,66 +106,12 @@ Result<AcceptQueue> tcp_queue(int fd) noexcept {
     return AcceptQueue{info.tcpi_unacked, info.tcpi_sacked};
 }
 
-struct UnixDiagRequest {
-    nlmsghdr header;
-    unix_diag_req body;
-};
-
-Result<AcceptQueue> find_queue(const char* reply, std::size_t size) noexcept {
-    nlmsghdr header{};
-    if (size < sizeof header) {
-        return make_error(EPROTO);
-    }
-    std::memcpy(&header, reply, sizeof header);
-    if (header.nlmsg_type == NLMSG_ERROR) {
-        nlmsgerr error{};
-        std::memcpy(&error, reply + sizeof header, std::min(sizeof error, size - sizeof header));
-        return make_error(error.error < 0 ? -error.error : EPROTO);
-    }
-    std::size_t at = NLMSG_ALIGN(sizeof header) + NLMSG_ALIGN(sizeof(unix_diag_msg));
-    const std::size_t end = std::min<std::size_t>(size, header.nlmsg_len);
-    while (at + sizeof(nlattr) <= end) {
-        nlattr attribute{};
-        std::memcpy(&attribute, reply + at, sizeof attribute);
-        if (attribute.nla_len < sizeof attribute || at + attribute.nla_len > end) {
-            break;
-        }
-        if (attribute.nla_type == UNIX_DIAG_RQLEN &&
-            attribute.nla_len >= sizeof attribute + sizeof(unix_diag_rqlen)) {
-            unix_diag_rqlen lengths{};
-            std::memcpy(&lengths, reply + at + sizeof attribute, sizeof lengths);
-            return AcceptQueue{lengths.udiag_rqueue, lengths.udiag_wqueue};
-        }
-        at += NLA_ALIGN(attribute.nla_len);
-    }
-    return make_error(ENODATA);
-}
-
 Result<AcceptQueue> unix_queue(ino_t inode) noexcept {
-    const Fd netlink{
-        ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)};
-    if (!netlink) {
-        return last_error();
+    const auto lengths = unix_diag<unix_diag_rqlen>(inode, UDIAG_SHOW_RQLEN, UNIX_DIAG_RQLEN);
+    if (!lengths) {
+        return lengths.error();
     }
-    UnixDiagRequest request{};
-    request.header.nlmsg_len = sizeof request;
-    request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    request.header.nlmsg_flags = NLM_F_REQUEST;
-    request.body.sdiag_family = AF_UNIX;
-    request.body.udiag_states = ~0U;
-    request.body.udiag_ino = static_cast<std::uint32_t>(inode);
-    request.body.udiag_show = UDIAG_SHOW_RQLEN;
-    request.body.udiag_cookie[0] = ~0U;
-    request.body.udiag_cookie[1] = ~0U;
-    if (::send(netlink.get(), &request, sizeof request, 0) < 0) {
-        return last_error();
-    }
-    alignas(nlmsghdr) std::array<char, 1024> reply{};
-    const ssize_t size = ::recv(netlink.get(), reply.data(), reply.size(), 0);
-    if (size < 0) {
-        return last_error();
-    }
-    return find_queue(reply.data(), static_cast<std::size_t>(size));
+    return AcceptQueue{lengths->udiag_rqueue, lengths->udiag_wqueue};
 }
 
 }  // namespace

@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <cstring>
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -18,6 +16,7 @@
 #include <utility>
 
 #include "os/listener.hpp"
+#include "os/unix_diag.hpp"
 
 namespace reeve::os {
 namespace {
@@ -76,55 +75,6 @@ std::string unix_name(const Name& name) {
         return "@" + std::string(at.sun_path + 1, length - 1);
     }
     return {at.sun_path, ::strnlen(at.sun_path, length)};
-}
-
-struct DiagRequest {
-    nlmsghdr header;
-    unix_diag_req body;
-};
-
-/// The inode of the file that a Unix socket was bound to.
-Result<unix_diag_vfs> bound_file(ino_t socket_inode) noexcept {
-    const Fd netlink{
-        ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)};
-    if (!netlink) {
-        return last_error();
-    }
-    DiagRequest request{};
-    request.header.nlmsg_len = sizeof request;
-    request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    request.header.nlmsg_flags = NLM_F_REQUEST;
-    request.body.sdiag_family = AF_UNIX;
-    request.body.udiag_states = ~0U;
-    request.body.udiag_ino = static_cast<std::uint32_t>(socket_inode);
-    request.body.udiag_show = UDIAG_SHOW_VFS;
-    request.body.udiag_cookie[0] = ~0U;
-    request.body.udiag_cookie[1] = ~0U;
-    if (::send(netlink.get(), &request, sizeof request, 0) < 0) {
-        return last_error();
-    }
-    std::array<char, 1024> reply{};
-    const ssize_t got = ::recv(netlink.get(), reply.data(), reply.size(), 0);
-    if (got < 0) {
-        return last_error();
-    }
-    const auto size = static_cast<std::size_t>(got);
-    std::size_t at = NLMSG_ALIGN(sizeof(nlmsghdr)) + NLMSG_ALIGN(sizeof(unix_diag_msg));
-    while (at + sizeof(nlattr) <= size) {
-        nlattr attribute{};
-        std::memcpy(&attribute, reply.data() + at, sizeof attribute);
-        if (attribute.nla_len < sizeof attribute || at + attribute.nla_len > size) {
-            break;
-        }
-        if (attribute.nla_type == UNIX_DIAG_VFS &&
-            attribute.nla_len >= sizeof attribute + sizeof(unix_diag_vfs)) {
-            unix_diag_vfs file{};
-            std::memcpy(&file, reply.data() + at + sizeof attribute, sizeof file);
-            return file;
-        }
-        at += NLA_ALIGN(attribute.nla_len);
-    }
-    return make_error(ENODATA);
 }
 
 /// Whether a socket of this name is what `wanted` would open; port 0 wants any port.
@@ -218,7 +168,7 @@ void Listener::set_nodelay(bool on) noexcept {
 
 /// The file that the path leads to, if it is the one that this socket was bound to.
 Result<void> Listener::find_own_path() noexcept {
-    const auto bound = bound_file(inode_);
+    const auto bound = unix_diag<unix_diag_vfs>(inode_, UDIAG_SHOW_VFS, UNIX_DIAG_VFS);
     if (!bound) {
         return bound.error();
     }
