@@ -184,6 +184,9 @@ void WorkerProcess::probe() {
             case os::Readiness::busy: break;
         }
     }
+    // It spoke before it was seen waiting: what it says of itself counts more than what it shows.
+    read_beats(packets_a_turn);
+    read_control(packets_a_turn);
     inbox_.put(core::Probed{incarnation_, view});
 }
 
