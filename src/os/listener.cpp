@@ -80,6 +80,11 @@ Result<void> prepare_tcp(int fd, int family, const TcpAddress& address) noexcept
             return done;
         }
     }
+    if (address.grouped) {
+        if (auto done = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1); !done) {
+            return done;
+        }
+    }
     return set_option(fd, IPPROTO_TCP, TCP_NODELAY, address.nodelay ? 1 : 0);
 }
 
@@ -94,6 +99,39 @@ Result<std::uint16_t> bound_port(int fd) noexcept {
     std::memcpy(&port, reinterpret_cast<const char*>(&bound) + offsetof(sockaddr_in, sin_port),
                 sizeof port);
     return ntohs(port);
+}
+
+std::string host_of(const TcpAddress& address) {
+    return address.host.empty() || address.host == "*" ? "0.0.0.0" : address.host;
+}
+
+std::string name_of(const TcpAddress& address) {
+    return "listen tcp " + bracketed(host_of(address)) + ":" + std::to_string(address.port);
+}
+
+/// A socket at that address that does not listen yet.
+Outcome<Fd> bind_tcp(const TcpAddress& address) {
+    const std::string what = name_of(address);
+    auto list = resolve(address, what);
+    if (!list) {
+        return list.error();
+    }
+    const addrinfo& to = *preferred(list->get());
+    Fd fd{::socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (!fd) {
+        return Failure{what, errno};
+    }
+    if (const auto done = prepare_tcp(fd.get(), to.ai_family, address); !done) {
+        return Failure{what, done.error().value()};
+    }
+    if (::bind(fd.get(), to.ai_addr, to.ai_addrlen) != 0) {
+        auto failure = failure_of(what, errno);
+        if (failure.error == EACCES && address.port < 1024) {
+            failure.hint = "ports below 1024 need CAP_NET_BIND_SERVICE";
+        }
+        return failure;
+    }
+    return fd;
 }
 
 Result<AcceptQueue> tcp_queue(int fd) noexcept {
@@ -153,28 +191,13 @@ Outcome<Listener> Listener::open(const ListenAddress& address, int backlog) {
 }
 
 Outcome<Listener> Listener::open_tcp(const TcpAddress& address, int backlog) {
-    const std::string host = address.host.empty() || address.host == "*" ? "0.0.0.0" : address.host;
-    const std::string what = "listen tcp " + bracketed(host) + ":" + std::to_string(address.port);
-    auto list = resolve(address, what);
-    if (!list) {
-        return list.error();
+    const std::string what = name_of(address);
+    auto bound = bind_tcp(address);
+    if (!bound) {
+        return bound.error();
     }
-    const addrinfo& to = *preferred(list->get());
     Listener listener;
-    listener.fd_.reset(::socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!listener.fd_) {
-        return Failure{what, errno};
-    }
-    if (const auto done = prepare_tcp(listener.fd(), to.ai_family, address); !done) {
-        return Failure{what, done.error().value()};
-    }
-    if (::bind(listener.fd(), to.ai_addr, to.ai_addrlen) != 0) {
-        auto failure = failure_of(what, errno);
-        if (failure.error == EACCES && address.port < 1024) {
-            failure.hint = "ports below 1024 need CAP_NET_BIND_SERVICE";
-        }
-        return failure;
-    }
+    listener.fd_ = std::move(*bound);
     if (::listen(listener.fd(), backlog) != 0) {
         return failure_of(what, errno);
     }
@@ -183,9 +206,21 @@ Outcome<Listener> Listener::open_tcp(const TcpAddress& address, int backlog) {
         return Failure{what, port.error().value()};
     }
     listener.port_ = *port;
-    listener.address_ = "tcp://" + bracketed(host) + ":" + std::to_string(*port);
+    listener.address_ = "tcp://" + bracketed(host_of(address)) + ":" + std::to_string(*port);
     listener.kind_ = Kind::tcp;
     return listener;
+}
+
+Outcome<ReservedPort> reserve_port(const TcpAddress& address) {
+    auto bound = bind_tcp(address);
+    if (!bound) {
+        return bound.error();
+    }
+    const auto port = bound_port(bound->get());
+    if (!port) {
+        return Failure{name_of(address), port.error().value()};
+    }
+    return ReservedPort{std::move(*bound), *port};
 }
 
 Outcome<Listener> Listener::open_abstract(const UnixAbstractAddress& address, int backlog) {
@@ -253,6 +288,26 @@ Result<void> Listener::accept_new_connections() noexcept {
 
 Result<AcceptQueue> Listener::queue_length() const noexcept {
     return kind_ == Kind::tcp ? tcp_queue(fd()) : unix_queue(inode_);
+}
+
+bool Listener::is_listening() const noexcept {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    return ::getsockopt(fd(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+}
+
+Result<void> Listener::listen_again(int backlog) noexcept {
+    if (::listen(fd(), backlog) != 0) {
+        return last_error();
+    }
+    return {};
+}
+
+Result<void> Listener::stop_listening() noexcept {
+    if (::shutdown(fd(), SHUT_RDWR) != 0) {
+        return last_error();
+    }
+    return {};
 }
 
 void Listener::close() noexcept {

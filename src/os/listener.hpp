@@ -18,6 +18,7 @@ struct TcpAddress {
     std::uint16_t port = 0;  ///< 0: the kernel picks, see Listener::port
     bool v6only = false;     ///< for an IPv6 address
     bool nodelay = true;     ///< TCP_NODELAY, inherited by accepted sockets
+    bool grouped = false;    ///< SO_REUSEPORT: further sockets of ours may listen there
 };
 
 struct UnixPathAddress {
@@ -91,6 +92,12 @@ public:
 
     [[nodiscard]] Result<AcceptQueue> queue_length() const noexcept;
 
+    /// Whether connections can arrive. Anybody who holds the socket can end that by shutdown().
+    [[nodiscard]] bool is_listening() const noexcept;
+    /// Listens again, for somebody ended it, or ends it: what waits is reset.
+    [[nodiscard]] Result<void> listen_again(int backlog) noexcept;
+    [[nodiscard]] Result<void> stop_listening() noexcept;
+
     /// Whether somebody else holds the socket and will serve it later: refusing does nothing to it,
     /// and closing closes only our own copy.
     void keep(bool on) noexcept { kept_ = on; }
@@ -123,6 +130,16 @@ private:
     Kind kind_ = Kind::tcp;
     bool kept_ = false;
 };
+
+/// A TCP port that is ours while `socket` is open, which does not listen.
+struct ReservedPort {
+    Fd socket;
+    std::uint16_t port = 0;
+};
+
+/// Fails where anybody listens there, also one who would share the port. Sockets of ours that are
+/// opened with SO_REUSEADDR, as Listener does, may have it all the same.
+[[nodiscard]] Outcome<ReservedPort> reserve_port(const TcpAddress& address);
 
 /// The inode of any socket, as in "socket:[inode]".
 [[nodiscard]] Result<ino_t> socket_inode(int fd) noexcept;
