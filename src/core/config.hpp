@@ -19,9 +19,8 @@ enum class Handoff { inherit, receive };
 /// never beat.
 enum class Liveness { automatic, native, required, none };
 
-/// What makes a worker ready: the worker's word or the kernel's view, the worker's word only, or
-/// time alone.
-enum class ReadyBy { automatic, native, delay };
+/// What makes a worker ready: whatever shows it first, or one kind of sign alone.
+enum class ReadyBy { automatic, native, listen, notify, newline, tcp, http, delay };
 
 /// How a worker is replaced: its successor first, or only once it is gone (a singleton).
 enum class Update { rolling, recreate };

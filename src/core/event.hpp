@@ -69,9 +69,21 @@ struct Greeted {
     bool drains = false;  ///< it acts on Drain, so needs no stop signal
 };
 
-/// The worker said that it is ready.
+/// What showed that a worker is ready.
+enum class ReadySign : std::uint8_t {
+    word,       ///< its own: Ready or a serving beat
+    kernel,     ///< seen waiting for connections
+    time,       ///< it stayed alive
+    listening,  ///< it called listen() on a socket of the pool
+    notify,     ///< READY=1
+    newline,    ///< a line on its readiness descriptor
+    probe       ///< it answered a connection or a request
+};
+
+/// The worker said or showed that it is ready.
 struct SaidReady {
     Incarnation incarnation{};
+    ReadySign sign = ReadySign::word;
 };
 
 /// Answer to Probe: what the kernel shows of a booting worker.

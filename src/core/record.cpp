@@ -54,10 +54,14 @@ constexpr std::array<Row<Reason>, 19> reasons{{
     {Reason::stop, "stop"},
 }};
 
-constexpr std::array<Row<ReadySign>, 3> signs{{
+constexpr std::array<Row<ReadySign>, 7> signs{{
     {ReadySign::word, "word"},
     {ReadySign::kernel, "kernel"},
     {ReadySign::time, "time"},
+    {ReadySign::listening, "listening"},
+    {ReadySign::notify, "notify"},
+    {ReadySign::newline, "newline"},
+    {ReadySign::probe, "probe"},
 }};
 
 constexpr std::array<Row<StopMode>, 3> modes{{

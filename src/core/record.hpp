@@ -50,9 +50,6 @@ enum class Reason : std::uint8_t {
     stop        ///< reeve is leaving
 };
 
-/// What showed that a worker is ready.
-enum class ReadySign : std::uint8_t { word, kernel, time };
-
 std::string_view name(State state) noexcept;
 std::string_view name(Reason reason) noexcept;
 std::string_view name(ReadySign by) noexcept;

@@ -1,4 +1,5 @@
-// The worker machine's transitions: starting, ending, dying; worker_watch.cpp watches it serve.
+// The worker machine's transitions: starting, ending, dying. What makes it ready is in
+// worker_ready.cpp, what is watched while it serves in worker_watch.cpp.
 #include "core/worker.hpp"
 
 #include <algorithm>
@@ -185,50 +186,6 @@ void Worker::after_death(const Context& context, const ExitStatus* status, bool 
     enter(context, State::backoff, reason, context.now + delay);
 }
 
-void Worker::on(const Context& context, const Greeted& event) {
-    if (!has_process(state_)) return;
-    greeted_ = true;
-    drains_ = event.drains;
-    next_probe_.reset();
-    (void)context;
-}
-
-void Worker::on(const Context& context, const SaidReady&) {
-    if (state_ == State::starting) become_ready(context, ReadySign::word);
-}
-
-void Worker::on(const Context& context, const Probed& event) {
-    if (state_ != State::starting || owes_ready(context.policy)) return;
-    switch (event.view) {
-        case Probed::View::accepting: return become_ready(context, ReadySign::kernel);
-        case Probed::View::quiet:
-            // A process that burns CPU is still booting; one that is quiet for long just cannot be
-            // seen waiting.
-            if (context.now - started_at_ >= context.policy.ready_after) {
-                become_ready(context, ReadySign::time);
-            }
-            return;
-        case Probed::View::busy: return;
-    }
-}
-
-bool Worker::owes_ready(const PoolPolicy& policy) const noexcept {
-    if (!executed_ || policy.ready == ReadyBy::native) return true;
-    return policy.ready == ReadyBy::automatic && (greeted_ || has_beaten_);
-}
-
-void Worker::become_ready(const Context& context, ReadySign sign) {
-    was_ready_ = true;
-    ready_at_ = context.now;
-    silent_since_ = context.now;
-    // A boot may take longer than `timeout`: silence counts from here on.
-    for (BeatStream& stream : beats_.streams()) stream.last_sign = context.now;
-    next_probe_.reset();
-    if (quota_memory_ != 0) next_sample_ = context.now + context.policy.sample_interval;
-    enter(context, State::serving, Reason::none, std::nullopt);
-    context.out.records.push_back(WorkerReady{about(context), sign, context.now - started_at_});
-}
-
 void Worker::begin_drain(const Context& context, Reason reason) {
     const Duration grace = context.policy.graceful_timeout;
     enter(context, State::draining, reason, context.now + grace);
@@ -345,24 +302,6 @@ void Worker::on_time(const Context& context) {
     }
 }
 
-void Worker::on_starting_time(const Context& context) {
-    const PoolPolicy& policy = context.policy;
-    if (context.now >= *deadline_) {
-        if (!owes_ready(policy)) return become_ready(context, ReadySign::time);
-        context.out.records.push_back(StartTimeout{about(context), policy.start_timeout});
-        return begin_drain(context, Reason::start_timeout);
-    }
-    const bool by_time = !policy.has_sockets || policy.ready == ReadyBy::delay;
-    if (by_time && !owes_ready(policy) && context.now - started_at_ >= policy.ready_after) {
-        return become_ready(context, ReadySign::time);
-    }
-    if (next_probe_ && context.now >= *next_probe_) {
-        context.out.actions.push_back(Probe{incarnation_});
-        const Duration age = context.now - started_at_;
-        next_probe_ = context.now + std::clamp(age / 8, probe_interval_min, probe_interval_max);
-    }
-}
-
 void Worker::on_aborting_time(const Context& context) {
     if (context.now < *deadline_) return;
     if (!dumping_ && !abort_examined_) {
@@ -377,14 +316,7 @@ void Worker::on_aborting_time(const Context& context) {
 
 std::optional<Time> Worker::deadline(const PoolPolicy& policy) const {
     switch (state_) {
-        case State::starting: {
-            std::optional<Time> first = deadline_;
-            if (next_probe_) first = std::min(*first, *next_probe_);
-            const bool by_time = !policy.has_sockets || policy.ready == ReadyBy::delay;
-            if (by_time && !owes_ready(policy))
-                first = std::min(*first, started_at_ + policy.ready_after);
-            return first;
-        }
+        case State::starting: return starting_deadline(policy);
         case State::serving: return serving_deadline(policy);
         case State::hung:
         case State::draining:

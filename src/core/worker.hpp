@@ -135,6 +135,8 @@ public:
 private:
     friend struct Inspector;  ///< the explorer compares whole states
     void enter(const Context& context, State state, Reason reason, std::optional<Time> deadline);
+    [[nodiscard]] bool is_sign(const PoolPolicy& policy, ReadySign sign) const noexcept;
+    void look_no_more(const PoolPolicy& policy);
     void become_ready(const Context& context, ReadySign sign);
     void begin_drain(const Context& context, Reason reason);
     void begin_abort(const Context& context, Reason reason);
@@ -154,6 +156,7 @@ private:
     void on_aborting_time(const Context& context);
     [[nodiscard]] bool silence_counts(const PoolPolicy& policy) const noexcept;
     [[nodiscard]] std::optional<Time> silence_deadline(const PoolPolicy& policy) const;
+    [[nodiscard]] std::optional<Time> starting_deadline(const PoolPolicy& policy) const;
     [[nodiscard]] std::optional<Time> serving_deadline(const PoolPolicy& policy) const;
     [[nodiscard]] bool owes_ready(const PoolPolicy& policy) const noexcept;
     [[nodiscard]] bool counts_as_failure() const noexcept;

@@ -197,7 +197,7 @@ void Worker::on(const Context& context, const Beat& event) {
         case BeatAccount::Outcome::counted: break;
     }
     has_beaten_ = true;
-    next_probe_.reset();
+    look_no_more(context.policy);
     note_mute(context);
     check_beat(context, event.frame);
 }
@@ -207,8 +207,10 @@ void Worker::on_last(const Context& context, const Beat& event) {
 }
 
 void Worker::check_beat(const Context& context, const BeatFrame& frame) {
-    if (state_ == State::starting && frame.phase == Phase::serving)
+    if (state_ == State::starting && frame.phase == Phase::serving &&
+        is_sign(context.policy, ReadySign::word)) {
         become_ready(context, ReadySign::word);
+    }
     if (state_ != State::serving) return;
     if (frame.phase == Phase::draining) mark_due(context, Reason::own_drain, 0, 0);
     const std::uint64_t requests = beats_.totals().requests;

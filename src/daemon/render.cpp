@@ -66,6 +66,19 @@ LogLevel level_of(const core::WorkerDied& died) {
     return LogLevel::info;
 }
 
+std::string_view ready_text(core::ReadySign sign) {
+    switch (sign) {
+        case core::ReadySign::word: return "it said so";
+        case core::ReadySign::kernel: return "it accepts connections";
+        case core::ReadySign::time: return "it stayed alive";
+        case core::ReadySign::listening: return "it listens";
+        case core::ReadySign::notify: return "it sent READY=1";
+        case core::ReadySign::newline: return "it wrote a line";
+        case core::ReadySign::probe: return "it answered the probe";
+    }
+    return "unknown";
+}
+
 struct Render {
     const Names& names;
 
@@ -97,10 +110,7 @@ struct Render {
 
     LogLine operator()(const core::WorkerReady& r) const {
         LogLine line = about(r.about, LogLevel::info);
-        const std::string_view by = r.by == core::ReadySign::word     ? "it said so"
-                                    : r.by == core::ReadySign::kernel ? "it accepts connections"
-                                                                      : "it stayed alive";
-        line.message = text("ready after ", duration_text(r.took), ": ", by);
+        line.message = text("ready after ", duration_text(r.took), ": ", ready_text(r.by));
         add(line, "by", name(r.by));
         add(line, "took_seconds", r.took);
         return line;

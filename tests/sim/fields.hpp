@@ -120,7 +120,7 @@ void fields(const core::Greeted& e, F&& f) {
 }
 template <typename F>
 void fields(const core::SaidReady& e, F&& f) {
-    f("SaidReady", e.incarnation);
+    f("SaidReady", e.incarnation, e.sign);
 }
 template <typename F>
 void fields(const core::Probed& e, F&& f) {

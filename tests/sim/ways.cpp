@@ -2,6 +2,7 @@
 #include "sim/ways.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace reeve::sim {
 namespace {
@@ -51,6 +52,30 @@ void draw_quotas(Random& random, core::PoolPolicy& policy) {
     }
 }
 
+core::ReadyBy draw_ready(Random& random) {
+    using core::ReadyBy;
+    constexpr std::array flavours{ReadyBy::automatic, ReadyBy::automatic, ReadyBy::automatic,
+                                  ReadyBy::automatic, ReadyBy::native,    ReadyBy::native,
+                                  ReadyBy::listen,    ReadyBy::notify,    ReadyBy::newline,
+                                  ReadyBy::tcp,       ReadyBy::http,      ReadyBy::delay};
+    return flavours.at(random.below(flavours.size()));
+}
+
+/// What a worker has to show that is started in this way.
+std::optional<core::ReadySign> owed_sign(core::ReadyBy by) {
+    switch (by) {
+        case core::ReadyBy::automatic:
+        case core::ReadyBy::delay: return std::nullopt;
+        case core::ReadyBy::native: return core::ReadySign::word;
+        case core::ReadyBy::listen: return core::ReadySign::listening;
+        case core::ReadyBy::notify: return core::ReadySign::notify;
+        case core::ReadyBy::newline: return core::ReadySign::newline;
+        case core::ReadyBy::tcp:
+        case core::ReadyBy::http: return core::ReadySign::probe;
+    }
+    return std::nullopt;
+}
+
 core::PoolPolicy draw_policy(Random& random) {
     core::PoolPolicy policy;
     policy.workers = random.chance(10) ? random.from_to(6, 12) : random.from_to(1, 5);
@@ -71,10 +96,7 @@ core::PoolPolicy draw_policy(Random& random) {
                       : liveness < 7 ? core::Liveness::native
                       : liveness < 9 ? core::Liveness::required
                                      : core::Liveness::none;
-    const std::uint64_t ready = random.below(10);
-    policy.ready = ready < 6   ? core::ReadyBy::automatic
-                   : ready < 9 ? core::ReadyBy::native
-                               : core::ReadyBy::delay;
+    policy.ready = draw_ready(random);
     policy.on_give_up = random.chance(10) ? core::OnGiveUp::exit : core::OnGiveUp::retry;
     policy.timeout_written = random.chance(50);
     policy.has_sockets = random.chance(70);
@@ -158,12 +180,14 @@ Ways make_ways(Random& random, const core::PoolPolicy& policy, const Trouble& tr
                bool troubled) {
     Ways ways;
     ways.exec_after = random.from_to(Duration::zero(), milliseconds{3});
-    const bool must_speak = policy.ready == core::ReadyBy::native;
+    const auto owed = owed_sign(policy.ready);
     ways.greets = random.chance(50);
     ways.drains = random.chance(50);
     const bool must_beat = policy.liveness == core::Liveness::required;
     ways.beating = must_beat || random.chance(75) ? random.from_to(1, 2) : 0;
-    ways.says_ready = ways.beating == 0 && (must_speak || ways.greets);
+    ways.ready_sign = owed.value_or(core::ReadySign::word);
+    ways.says_ready =
+        ways.ready_sign != core::ReadySign::word || (ways.beating == 0 && (owed || ways.greets));
     ways.boots_in = random.from_to(milliseconds{1}, milliseconds{900});
     ways.busy_boot = random.chance(30);
     ways.beat_every = policy.beat_interval - random.from_to(Duration::zero(), milliseconds{20});

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/config.hpp"
+#include "core/event.hpp"
 #include "core/exit_status.hpp"
 #include "sim/random.hpp"
 
@@ -24,6 +25,7 @@ struct Ways {
     bool greets = false;
     bool drains = false;
     bool says_ready = false;
+    core::ReadySign ready_sign{};
     std::optional<core::Duration> boots_in;  ///< from exec
     bool busy_boot = false;
 

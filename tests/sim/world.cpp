@@ -106,7 +106,7 @@ void World::happen_to(Process& process, const Fact& fact) {
         case Kind::booted:
             process.booted = true;
             if (process.ways.says_ready) {
-                inbox_.emplace_back(core::SaidReady{process.incarnation});
+                inbox_.emplace_back(core::SaidReady{process.incarnation, process.ways.ready_sign});
             }
             return plan_life(process, fact.at);
         case Kind::beat: return beat(process, fact);
