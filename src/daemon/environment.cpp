@@ -139,8 +139,7 @@ std::string entry_of(const std::string& key, const std::string& value) {
     return entry;
 }
 
-/// KEY=VALUE of what everybody inherits. Put together once: hundreds of small allocations between
-/// two forks are what a start would mostly consist of.
+/// KEY=VALUE of what everybody inherits, put together once.
 const std::vector<std::string>& inherited() {
     static const std::vector<std::string> entries = [] {
         std::vector<std::string> list;
@@ -151,16 +150,10 @@ const std::vector<std::string>& inherited() {
     return entries;
 }
 
-/// The whole environment: `own` before what is inherited.
-std::vector<std::string> to_list(const Variables& own) {
-    std::vector<std::string> list;
-    list.reserve(inherited().size() + own.size() + 1);
-    for (const std::string& entry : inherited()) {
-        const std::string_view key = std::string_view{entry}.substr(0, entry.find('='));
-        if (!own.contains(key)) list.push_back(entry);
-    }
-    for (const auto& [key, value] : own) list.push_back(entry_of(key, value));
-    return list;
+void set_environment(os::SpawnRequest& request, const Variables& own) {
+    request.env_base = inherited();
+    request.env.reserve(own.size() + 1);
+    for (const auto& [key, value] : own) request.env.push_back(entry_of(key, value));
 }
 
 }  // namespace
@@ -253,7 +246,7 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
     for (const std::string& argument : process.command) {
         request.argv.push_back(config::expand(argument, values));
     }
-    request.env = to_list(variables);
+    set_environment(request, variables);
     request.standard_error = ends.standard_error;
     request.cwd = process.cwd;
     request.credentials = identity.credentials;
@@ -277,7 +270,7 @@ os::SpawnRequest make_hook_request(const core::PoolConfig& pool, const PoolIdent
     for (const auto& [key, value] : facts) variables[key] = value;
     os::SpawnRequest request;
     request.argv = command;
-    request.env = to_list(variables);
+    set_environment(request, variables);
     request.cwd = pool.process.cwd;
     request.credentials = identity.credentials;
     request.limits = identity.limits;

@@ -131,10 +131,34 @@ struct ChildSetup {
     }
 };
 
-std::string_view value_of(std::span<const std::string> env, std::string_view key) noexcept {
-    for (const std::string& entry : env) {
-        if (entry.size() > key.size() && entry[key.size()] == '=' && entry.starts_with(key)) {
-            return std::string_view{entry}.substr(key.size() + 1);
+using Environment = std::vector<process::cstring_ref>;
+
+std::string_view key_of(std::string_view entry) noexcept {
+    return entry.substr(0, entry.find('='));
+}
+
+Environment join_environment(const SpawnRequest& request) {
+    Environment all;
+    all.reserve(request.env.size() + request.env_base.size());
+    for (const std::string& entry : request.env) {
+        all.emplace_back(entry.c_str());
+    }
+    for (const std::string& entry : request.env_base) {
+        const bool replaced = std::ranges::any_of(
+            request.env,
+            [key = key_of(entry)](const std::string& own) { return key_of(own) == key; });
+        if (!replaced) {
+            all.emplace_back(entry.c_str());
+        }
+    }
+    return all;
+}
+
+std::string_view value_of(const Environment& env, std::string_view key) noexcept {
+    for (const process::cstring_ref& reference : env) {
+        const std::string_view entry{reference.c_str()};
+        if (entry.size() > key.size() && key_of(entry) == key) {
+            return entry.substr(key.size() + 1);
         }
     }
     return {};
@@ -247,15 +271,16 @@ boost::system::result<Spawned, SpawnFailure> spawn(SpawnRequest request, std::ve
     if (const auto done = set_nonblocking(report->reader.get()); !done) {
         return failure_of(SpawnStage::prepare, done.error().value(), "pipe");
     }
-    std::vector<std::string>& env = request.env;
     ChildPlan plan;
     if (!request.pid_variable.empty()) {
-        std::erase_if(env, [prefix = request.pid_variable + "="](const std::string& entry) {
+        std::vector<std::string>& own = request.env;
+        std::erase_if(own, [prefix = request.pid_variable + "="](const std::string& entry) {
             return entry.starts_with(prefix);
         });
-        env.push_back(request.pid_variable + "=" + std::string(12, '\0'));
-        plan.pid_slot = env.back().data() + request.pid_variable.size() + 1;
+        own.push_back(request.pid_variable + "=" + std::string(12, '\0'));
+        plan.pid_slot = own.back().data() + request.pid_variable.size() + 1;
     }
+    const Environment env = join_environment(request);
     const std::string path{value_of(env, "PATH").empty() ? default_path : value_of(env, "PATH")};
     const auto candidates = find_candidates(request.argv.front(), path);
     const auto candidate_pointers = pointers_to(candidates);

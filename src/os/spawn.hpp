@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/resource.h>
@@ -43,12 +44,16 @@ struct SpawnRequest {
     /// argv[0] without a slash is looked up along PATH of `env` as the child's user; with one it is
     /// relative to `cwd`.
     std::vector<std::string> argv;
-    std::vector<std::string> env;  ///< KEY=VALUE, complete: nothing is added from our own
-    std::string pid_variable;      ///< set to the child's own pid (LISTEN_PID); empty = none
-    std::vector<PassedFd> fds;     ///< targets 3, 4, ... without gaps, in order
-    int standard_output = 1;       ///< our descriptor that becomes the child's stdout
-    int standard_error = 2;        ///< our descriptor that becomes the child's stderr
-    std::string cwd;               ///< empty = ours; entered as the child's user
+    std::vector<std::string> env;  ///< KEY=VALUE; with `env_base` complete: nothing is added
+    /// More KEY=VALUE, borrowed until spawn() returns; those whose key is in `env` are left out.
+    /// What many children share is here: to copy it between two forks is what a start would mostly
+    /// consist of.
+    std::span<const std::string> env_base{};
+    std::string pid_variable;   ///< set to the child's own pid (LISTEN_PID); empty = none
+    std::vector<PassedFd> fds;  ///< targets 3, 4, ... without gaps, in order
+    int standard_output = 1;    ///< our descriptor that becomes the child's stdout
+    int standard_error = 2;     ///< our descriptor that becomes the child's stderr
+    std::string cwd;            ///< empty = ours; entered as the child's user
     std::optional<Credentials> credentials;
     std::optional<mode_t> umask;
     std::optional<int> nice;  ///< absolute

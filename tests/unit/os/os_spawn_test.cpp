@@ -85,6 +85,17 @@ TEST_CASE("a worker would see foreign descriptors, masks or signal states if hyg
     std::signal(SIGUSR1, SIG_DFL);
 }
 
+TEST_CASE("a worker's own variables would be lost beside those that all share") {
+    const std::vector<std::string> base{"A=1", "AB=2", "LISTEN_PID=3", "B=4"};
+    SpawnRequest request;
+    request.env = {"A=own", "C="};
+    request.env_base = base;
+    request.pid_variable = "LISTEN_PID";
+    TestChild child{request, {"state"}};
+    auto state = child.state();
+    CHECK(state["env"] == "A=own C= LISTEN_PID=" + state["pid"] + " AB=2 B=4 ");
+}
+
 TEST_CASE("sockets would arrive at the wrong numbers if sources and targets overlap") {
     auto one = reeve::os::make_pipe().value();
     auto two = reeve::os::make_pipe().value();
