@@ -61,6 +61,20 @@ _reeve_flags()
             --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
             --fast-stop-signal --hang-signal --env --env-file --cwd --user --group --umask --nice \
             --rlimits --cpu-affinity --orphans --output ;;
+        explain) echo \
+            -h --help -c --config --json --name --stop-delay --queue-grace --log-format \
+            --log-level --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
+            --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
+            --metrics --workers --listen --handoff --liveness --ready --ready-after --ready-for \
+            --timeout --start-timeout --graceful-timeout --abort-timeout --core-timeout \
+            --kill-grace --request-timeout --slow-request --beat-interval --sample-interval \
+            --stable-after --backoff-min --backoff-max --give-up-after --on-give-up \
+            --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
+            --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
+            --max-draining --update --after --before-start --before-start-timeout --min-ready \
+            --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
+            --fast-stop-signal --hang-signal --env --env-file --cwd --user --group --umask --nice \
+            --rlimits --cpu-affinity --orphans --output ;;
         config) echo \
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
@@ -185,8 +199,8 @@ _reeve()
     local command=${COMP_WORDS[1]} words i place=0
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        words="run check config status health events reload scale start stop restart signal log-level \
-            shutdown --help --version"
+        words="run check explain config status health events reload scale start stop restart signal \
+            log-level shutdown --help --version"
         COMPREPLY=($(compgen -W "$words" -- "$current"))
         return
     fi

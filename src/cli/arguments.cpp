@@ -287,11 +287,14 @@ struct CommandLine {
     CLI::App app{"Runs N copies of a worker program behind sockets that reeve owns.", "reeve"};
     CLI::App& run = *app.add_subcommand("run", "Start the workers and stay in the foreground");
     CLI::App& check = *app.add_subcommand("check", "Validate a configuration, start nothing");
+    CLI::App& explain = *app.add_subcommand("explain", "Say what suits a program as a worker");
     CLI::App& config = *app.add_subcommand("config", "Show what can be, or is, configured");
     SelectionFlags run_flags{run};
     SelectionFlags check_flags{check};
+    SelectionFlags explain_flags{explain};
     SelectionFlags config_flags{config};
     AskCommands asks{app};
+    bool json = false;
     bool reference = false;
     bool schema = false;
     bool print = false;
@@ -300,7 +303,8 @@ struct CommandLine {
         app.set_version_flag("--version", "reeve " REEVE_VERSION);
         app.require_subcommand(1);
         app.footer(exit_codes_text);
-        for (auto* command : {&run, &check, &config}) {
+        explain.add_flag("--json", json, "As one JSON object");
+        for (auto* command : {&run, &check, &explain, &config}) {
             command->footer("Everything after -- is the workers' command, untouched.");
         }
         auto* what = config.add_option_group("What to show");
@@ -311,14 +315,16 @@ struct CommandLine {
     }
 
     Request take(std::vector<std::string> command) {
-        for (const auto* used : {&run, &check, &config}) {
+        for (const auto* used : {&run, &check, &explain, &config}) {
             const auto* way_out = "; the workers' command comes after --";
             if (auto complaint = complain_about_extras(*used, way_out)) {
                 return *complaint;
             }
         }
         if (auto ask = asks.take()) {
-            if (!command.empty()) return usage_error("only run, check and config take a command");
+            if (!command.empty()) {
+                return usage_error("only run, check, explain and config take a command");
+            }
             return *std::move(ask);
         }
         if (run.parsed()) {
@@ -326,6 +332,9 @@ struct CommandLine {
         }
         if (check.parsed()) {
             return Check{check_flags.take(std::move(command))};
+        }
+        if (explain.parsed()) {
+            return Explain{explain_flags.take(std::move(command)), json};
         }
         if (reference) {
             return PrintReference{};

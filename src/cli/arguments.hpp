@@ -28,6 +28,11 @@ struct Run {
 struct Check {
     Selection selection;
 };
+/// What would suit these programs.
+struct Explain {
+    Selection selection;
+    bool json = false;
+};
 struct PrintConfig {
     Selection selection;
 };
@@ -40,7 +45,8 @@ struct Say {
     std::string text;
 };
 
-using Request = std::variant<Run, Check, PrintConfig, PrintReference, PrintSchema, Ask, Say>;
+using Request =
+    std::variant<Run, Check, Explain, PrintConfig, PrintReference, PrintSchema, Ask, Say>;
 
 /// Everything after the first "--" is the worker's command and not looked at. Never throws for bad
 /// usage.

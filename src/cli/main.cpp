@@ -9,6 +9,7 @@
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/explain.hpp"
 #include "cli/probe.hpp"
 #include "cli/run.hpp"
 #include "cli/summary.hpp"
@@ -64,6 +65,21 @@ struct Execute {
         const auto loaded = load_and_probe(check.selection);
         if (!loaded.ok()) return fail(loaded.errors);
         std::cout << summarize(loaded, Paint{wants_colour()});
+        return exit_good;
+    }
+    int operator()(const Explain& request) const {
+        const auto loaded = load_and_probe(with_socket(request.selection, variable));
+        if (!loaded.ok()) return fail(loaded.errors);
+        const auto explained = explain(loaded, request.selection);
+        if (!explained.errors.empty()) return fail(explained.errors);
+        if (request.json) {
+            std::cout << explanations_json(explained.pools);
+            return exit_good;
+        }
+        for (const auto& pool : explained.pools) {
+            if (&pool != &explained.pools.front()) std::cout << '\n';
+            std::cout << show_explanation(pool, Paint{wants_colour()});
+        }
         return exit_good;
     }
     int operator()(const PrintConfig& print) const {

@@ -1,14 +1,12 @@
 // What can be seen of a configuration's surroundings without starting anything.
 #include "cli/probe.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <sstream>
 #include <unistd.h>
 
+#include "cli/locate.hpp"
 #include "config/placeholders.hpp"
 #include "os/user.hpp"
 
@@ -68,44 +66,8 @@ private:
 
     void look_for(const std::string& key, const std::vector<std::string>& command) {
         if (command.empty() || !config::find_placeholders(command.front()).empty()) return;
-        const auto& program = command.front();
-        if (program.find('/') == std::string::npos) {
-            look_in_path(key, program);
-            return;
-        }
-        const auto file = fs::path{pool_.process.cwd} / program;
-        std::error_code error;
-        const auto status = fs::status(file, error);
-        if (status.type() == fs::file_type::not_found) {
-            report(key, program + ": no such file");
-        } else if (fs::exists(status) && !is_program(status)) {
-            report(key, program + " is not an executable file");
-        }
-    }
-
-    /// A file that may be executed by somebody: by whom is only known when the user has changed.
-    static bool is_program(const fs::file_status& status) {
-        constexpr auto execute =
-            fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
-        return fs::is_regular_file(status) && (status.permissions() & execute) != fs::perms::none;
-    }
-
-    void look_in_path(const std::string& key, const std::string& program) {
-        // The file may set another PATH.
-        if (!pool_.process.env_file.empty()) return;
-        const auto own = pool_.process.env.find("PATH");
-        const char* inherited = std::getenv("PATH");
-        const std::string path = own != pool_.process.env.end() ? own->second
-                                 : inherited != nullptr         ? inherited
-                                                                : "/usr/bin:/bin";
-        std::istringstream directories{path};
-        for (std::string directory; std::getline(directories, directory, ':');) {
-            std::error_code error;
-            const auto status = fs::status(fs::path{directory} / program, error);
-            const bool hidden = error && status.type() != fs::file_type::not_found;
-            if (hidden || is_program(status)) return;
-        }
-        report(key, program + ": no such program in PATH (" + path + ")");
+        const auto problem = locate(command.front(), pool_.process).problem;
+        if (!problem.empty()) report(key, problem);
     }
 
     const config::Loaded& loaded_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config/address.hpp"
+#include "config/advice.hpp"
 #include "config/checks.hpp"
 #include "config/words.hpp"
 
@@ -85,6 +86,9 @@ std::string summarize(const config::Loaded& loaded, const Paint& paint) {
             out += paint.yellow("warning") + ": pools." + pool.name + "." + entry.setting + ": " +
                    entry.remedy + "\n";
         }
+        for (const auto& mistake : config::known_mistakes(pool)) {
+            out += paint.yellow("warning") + ": pools." + pool.name + "." + mistake + "\n";
+        }
     }
     return out;
 }
@@ -96,6 +100,9 @@ std::vector<std::string> certain_warnings(const config::Loaded& loaded) {
             if (entry.certain) {
                 out.push_back("pools." + pool.name + "." + entry.setting + ": " + entry.remedy);
             }
+        }
+        for (const auto& mistake : config::known_mistakes(pool)) {
+            out.push_back("pools." + pool.name + "." + mistake);
         }
     }
     return out;

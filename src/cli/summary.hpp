@@ -21,7 +21,8 @@ struct Paint {
 /// Pools with command, workers and sockets, and a warning for each limit that may not be kept.
 std::string summarize(const config::Loaded& loaded, const Paint& paint);
 
-/// "pools.web.timeout: REMEDY" for the settings that certainly cannot be kept: said at a start too.
+/// "pools.web.timeout: REMEDY" for the settings that certainly cannot be kept, and for what is
+/// known to go wrong with the program: said at a start too.
 std::vector<std::string> certain_warnings(const config::Loaded& loaded);
 
 }  // namespace reeve::cli

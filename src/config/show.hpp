@@ -27,4 +27,10 @@ std::string describe_kind(const Option& option);
 /// A JSON, and so also a YAML, string in double quotes.
 std::string json_string(std::string_view text);
 
+/// A string that the reader takes for itself: quoted, and with no variable to replace.
+std::string yaml_string(std::string_view text);
+
+/// The same, without quotes where none are needed.
+std::string yaml_word(std::string_view text);
+
 }  // namespace reeve::config

@@ -13,16 +13,6 @@ namespace {
 
 constexpr auto hidden = "<hidden>";
 
-/// A string that the reader takes for itself: quoted, and with no variable to replace.
-std::string yaml_string(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text.substr(i, 2) == "${") out += '$';
-        out += text[i];
-    }
-    return json_string(out);
-}
-
 std::string flow_list(const std::vector<std::string>& items) { return "[" + join(items) + "]"; }
 
 /// Gives each kind of value as text on one line; empty where there is none.
@@ -153,6 +143,23 @@ void show_maps(std::string& out, const core::ProcessConfig& process) {
 }
 
 }  // namespace
+
+std::string yaml_string(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text.substr(i, 2) == "${") out += '$';
+        out += text[i];
+    }
+    return json_string(out);
+}
+
+std::string yaml_word(std::string_view text) {
+    constexpr std::string_view plain =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._:+-";
+    const bool is_plain = !text.empty() && text != "-" && text != "null" && !text.ends_with(':') &&
+                          text.find_first_not_of(plain) == std::string_view::npos;
+    return is_plain ? std::string{text} : yaml_string(text);
+}
 
 std::string show_value(const Option& option, const Target& target) {
     return std::visit(Shown{target}, option.kind);

@@ -430,6 +430,14 @@ class Test:
         self.reeves.append(reeve)
         return reeve
 
+    def shell(self, line, path):
+        """A `reeve run` as a line for a shell that looks for programs in `path` first."""
+        env = self.environment({'PATH': f'{path}:{os.environ["PATH"]}'})
+        reeve = Reeve(self, ['/bin/sh', '-c', line], env, self.dir, 'stderr', True,
+                      subprocess.DEVNULL, subprocess.DEVNULL, subprocess.PIPE)
+        self.reeves.append(reeve)
+        return reeve
+
     def web(self, *options, workers=1, command=None, **more):
         """reeve with one pool behind a TCP port of the kernel's choice."""
         return self.reeve('--listen', '127.0.0.1:0', '--workers', workers, *options,

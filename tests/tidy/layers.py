@@ -30,7 +30,7 @@ shared_mutex stop_token thread cstdio ctime csignal
 
 # Libraries that one room, or one file of a room, may know.
 BOOST_FOR_DAEMON = r'boost/(asio|beast|json|system)\b'
-OS_FOR_CLI = r'os/(fd|result|cgroup|user)\.hpp$'
+OS_FOR_CLI = r'os/(fd|result|cgroup|user|executable)\.hpp$'
 DAEMON_FOR_CLI = r'daemon/(daemon|run)\.hpp$'
 
 
@@ -58,7 +58,7 @@ LAYERS = (
     Layer('src/cli/', ours=('cli/', 'config/', 'reeve/', OS_FOR_CLI, DAEMON_FOR_CLI),
           third_party=('CLI/',),
           single_files={r'boost/(asio|beast|system)/': r'src/cli/client\.cpp',
-                        r'boost/json/': r'src/cli/client_json\.cpp'}),
+                        r'boost/json/': r'src/cli/(client|explain)_json\.cpp'}),
     Layer('src/worker/', ours=('worker/', 'reeve/'), system='c'),
     Layer('examples/', ours=('reeve/',), system='c'),
     Layer('tests/unit/core/', ours=('core/', 'unit/'), third_party=('doctest/',), system='std'),
