@@ -25,6 +25,7 @@ constexpr std::size_t processes_max = 64;
 constexpr std::size_t threads_max = 64;
 constexpr std::size_t descriptors_max = 1024;
 constexpr std::size_t polled_max = 4096;
+constexpr std::size_t connections_max = 16;
 constexpr std::size_t fdinfo_bytes = 64 * 1024;
 
 /// Device number of all sockets, as fdinfo prints it: an inode number alone could be a file's.
@@ -75,6 +76,7 @@ private:
     bool find_descriptors();
     bool epoll_watches(int fd);
     bool thread_waits(pid_t tid);
+    bool serves();
     bool in_poll(std::uint64_t address, std::uint64_t count);
     bool in_select(std::uint64_t address, std::uint64_t count);
 
@@ -90,6 +92,7 @@ private:
     pid_t pid_;
     std::span<const ino_t> sockets_;
     std::vector<std::uint64_t> listening_;  // descriptors of the process that are our sockets
+    std::vector<int> others_;               // further sockets
     std::vector<int> epolls_;
     bool permitted_ = true;
 };
@@ -129,6 +132,8 @@ bool Look::find_descriptors() {
             link = link.substr(0, link.find(']'));
             if (std::ranges::find(sockets_, to_number(link)) != sockets_.end()) {
                 listening_.push_back(static_cast<std::uint64_t>(fd));
+            } else if (others_.size() < connections_max) {
+                others_.push_back(fd);
             }
         }
     }
@@ -209,6 +214,50 @@ bool Look::thread_waits(pid_t tid) {
     }
 }
 
+/// A socket's own address, and whether it is a connection.
+struct Local {
+    sockaddr_storage address{};
+    socklen_t size = 0;
+    bool connected = false;
+
+    /// The same port or path; a connection's host may be one of the many of a wildcard.
+    [[nodiscard]] bool reached_by(const Local& listener) const noexcept {
+        if (!connected || address.ss_family != listener.address.ss_family) return false;
+        const auto at = [](const Local& of, std::size_t offset, std::size_t bytes) {
+            return std::string_view{reinterpret_cast<const char*>(&of.address) + offset, bytes};
+        };
+        const bool is_inet = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+        // The port is at the same place in both.
+        if (is_inet) return at(*this, 2, 2) == at(listener, 2, 2);
+        return size == listener.size && size > sizeof(sa_family_t) &&
+               at(*this, 0, size) == at(listener, 0, size);
+    }
+};
+
+std::optional<Local> local_of(int process, int fd) noexcept {
+    const Fd copy{static_cast<int>(::syscall(SYS_pidfd_getfd, process, fd, 0))};
+    Local local;
+    local.size = sizeof local.address;
+    auto* const address = reinterpret_cast<sockaddr*>(&local.address);
+    if (!copy || ::getsockname(copy.get(), address, &local.size) != 0) return std::nullopt;
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    local.connected = ::getpeername(copy.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+    return local;
+}
+
+/// Only asked of processes without an epoll set: a copy of a connection, however short, keeps it in
+/// the sets that it is in.
+bool Look::serves() {
+    const Fd process{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
+    if (!process || others_.empty()) return false;
+    const auto listener = local_of(process.get(), static_cast<int>(listening_.front()));
+    return listener && std::ranges::any_of(others_, [&](int fd) {
+               const auto local = local_of(process.get(), fd);
+               return local && local->reached_by(*listener);
+           });
+}
+
 bool Look::accepting() {
     if (!find_descriptors()) {
         return false;
@@ -220,8 +269,9 @@ bool Look::accepting() {
         return false;
     }
     const auto threads = list_numbers(ProcPath{pid_, "task"}.c_str(), threads_max);
-    return threads &&
-           std::ranges::any_of(*threads, [this](pid_t tid) { return thread_waits(tid); });
+    return (threads &&
+            std::ranges::any_of(*threads, [this](pid_t tid) { return thread_waits(tid); })) ||
+           (epolls_.empty() && serves());
 }
 
 }  // namespace

@@ -25,8 +25,9 @@ struct ProbeResult {
 /// starting.
 ///
 /// "Accepting" is: one of the sockets is in an epoll set of the tree, watched for input; or a
-/// thread waits in accept, or in poll or select with it. A worker that waits by io_uring is not
-/// seen: it shows as quiet.
+/// thread waits in accept, or in poll or select with it; or a process without an epoll set has a
+/// connection that came in by it, for under load nobody waits in accept for long. A worker that
+/// waits by io_uring is not seen: it shows as quiet.
 class ReadyProbe {
 public:
     /// `sockets`: inodes of the listening sockets that the worker was given (Listener::inode).

@@ -108,6 +108,11 @@ int wait_in(const std::string& way, int fd) {
             wait_in_epoll(fd);
         } else if (way == "pause") {
             ::pause();
+        } else if (way == "serve") {
+            char byte = 0;
+            const int connection = ::accept(fd, nullptr, nullptr);
+            if (::read(connection, &byte, 1) == 1) std::cout << "done" << std::endl;
+            ::pause();
         } else if (way == "spin") {
             for (volatile bool turning = true; turning;) {
             }
