@@ -58,6 +58,11 @@ Result<void> set_nonblocking(int fd, bool on) noexcept {
     return {};
 }
 
+bool is_nonblocking(int fd) noexcept {
+    const int flags = ::fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
 Result<Fd> duplicate(int fd, int lowest) noexcept {
     const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, lowest);
     if (copy < 0) {

@@ -52,6 +52,7 @@ struct Pipe {
 
 /// O_NONBLOCK for the open file description, so for everybody who shares it.
 [[nodiscard]] Result<void> set_nonblocking(int fd, bool on = true) noexcept;
+[[nodiscard]] bool is_nonblocking(int fd) noexcept;
 
 /// A close-on-exec duplicate with a number of at least `lowest`.
 [[nodiscard]] Result<Fd> duplicate(int fd, int lowest = 3) noexcept;

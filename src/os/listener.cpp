@@ -160,6 +160,7 @@ Listener& Listener::operator=(Listener&& other) noexcept {
         fd_ = std::move(other.fd_);
         file_ = std::move(other.file_);
         path_ = std::move(other.path_);
+        second_name_ = std::exchange(other.second_name_, {});
         address_ = std::move(other.address_);
         inode_ = other.inode_;
         port_ = other.port_;

@@ -90,6 +90,16 @@ public:
     /// was opened without a path, or is kept by somebody else, is always reachable.
     [[nodiscard]] bool is_reachable() const noexcept;
 
+    /// Whether an absolute path, as text, is the one of this socket.
+    [[nodiscard]] bool is_path(const std::string& absolute) const;
+    /// For workers that take the path for theirs and unlink it: the socket gets a second, hidden
+    /// name beside it (".NAME.reeve"), from which restore_path() can bring the path back.
+    [[nodiscard]] Outcome<void> keep_second_name();
+    [[nodiscard]] bool has_second_name() const noexcept { return !second_name_.empty(); }
+    /// Makes the path lead here again where it does not: true if so. Not where we unlinked it
+    /// ourselves, or where somebody else listens by now (EADDRINUSE).
+    [[nodiscard]] Result<bool> restore_path();
+
     [[nodiscard]] Result<AcceptQueue> queue_length() const noexcept;
 
     /// Whether connections can arrive. Anybody who holds the socket can end that by shutdown().
@@ -111,6 +121,7 @@ public:
 private:
     enum class Kind { tcp, unix_path, unix_abstract };
 
+    [[nodiscard]] bool leads_here(const std::string& path) const noexcept;
     [[nodiscard]] bool owns_path() const noexcept;
     void unlink_own_path() noexcept;
     void set_nodelay(bool on) noexcept;
@@ -124,6 +135,7 @@ private:
     Fd fd_;
     Fd file_;  // O_PATH on the socket file: while open, its inode number is not reused
     std::string path_;
+    std::string second_name_;
     std::string address_;
     ino_t inode_ = 0;
     std::uint16_t port_ = 0;

@@ -1,4 +1,7 @@
 // Listening on a Unix path: never taken from somebody who listens there, never left behind.
+#include <array>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "os/bind_address.hpp"
 #include "os/listener.hpp"
 
 namespace reeve::os {
@@ -39,10 +43,11 @@ Outcome<Fd> lock_directory(const std::string& path, const std::string& what) {
     return Failure{what, EADDRINUSE, "another process holds a lock on " + directory};
 }
 
-/// Removes a socket at `to` that nobody listens on. An error means that the path is not to be had.
-Result<void> clear_stale(const sockaddr_un& to) noexcept {
+/// Removes a socket at `path` that nobody listens on. An error means that the path is not to be
+/// had.
+Result<void> clear_stale(const std::string& path) noexcept {
     struct stat status {};
-    if (::lstat(to.sun_path, &status) != 0) {
+    if (::lstat(path.c_str(), &status) != 0) {
         if (errno == ENOENT) {
             return {};
         }
@@ -51,6 +56,12 @@ Result<void> clear_stale(const sockaddr_un& to) noexcept {
     if (!S_ISSOCK(status.st_mode)) {
         return make_error(EEXIST);
     }
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    if (path.size() >= sizeof to.sun_path) {
+        return make_error(ENAMETOOLONG);
+    }
+    std::memcpy(to.sun_path, path.data(), path.size());
     const Fd probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!probe) {
         return last_error();
@@ -65,7 +76,7 @@ Result<void> clear_stale(const sockaddr_un& to) noexcept {
     if (errno != ECONNREFUSED) {
         return last_error();
     }
-    if (::unlink(to.sun_path) != 0 && errno != ENOENT) {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
         return last_error();
     }
     return {};
@@ -107,7 +118,7 @@ Outcome<Listener> Listener::open_path(const UnixPathAddress& address, int backlo
     if (!lock) {
         return lock.error();
     }
-    if (const auto clear = clear_stale(to); !clear) {
+    if (const auto clear = clear_stale(address.path); !clear) {
         const int error = clear.error().value();
         std::string hint = error == EADDRINUSE ? "is another server running?"
                            : error == EEXIST   ? "what is there is no socket: not replaced"
@@ -139,12 +150,14 @@ Outcome<Listener> Listener::open_path(const UnixPathAddress& address, int backlo
     return listener;
 }
 
-bool Listener::owns_path() const noexcept {
+bool Listener::leads_here(const std::string& path) const noexcept {
     struct stat ours {};
     struct stat there {};
-    return file_ && ::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+    return file_ && ::fstat(file_.get(), &ours) == 0 && ::lstat(path.c_str(), &there) == 0 &&
            same_file(ours, there);
 }
+
+bool Listener::owns_path() const noexcept { return leads_here(path_); }
 
 void Listener::unlink_own_path() noexcept {
     // While the socket still listens: nobody else takes the path for stale between the look and the
@@ -152,7 +165,60 @@ void Listener::unlink_own_path() noexcept {
     if (owns_path()) {
         ::unlink(path_.c_str());
     }
+    if (!second_name_.empty() && leads_here(second_name_)) {
+        ::unlink(second_name_.c_str());
+    }
+    second_name_.clear();
     file_.reset();
+}
+
+Outcome<void> Listener::keep_second_name() {
+    if (kind_ != Kind::unix_path || kept_ || !second_name_.empty()) {
+        return {};
+    }
+    const auto base = path_.rfind('/') + 1;  // 0 where there is no directory
+    const std::string name = path_.substr(0, base) + "." + path_.substr(base) + ".reeve";
+    const std::string what = "second name " + name + " of unix " + path_;
+    if (!leads_here(name)) {
+        // Left behind by a reeve that was killed: it may still be served.
+        if (const auto clear = clear_stale(name); !clear) {
+            return Failure{what, clear.error().value(), "is another reeve running?"};
+        }
+        if (::link(path_.c_str(), name.c_str()) != 0) {
+            return Failure{what, errno, "workers that adopt it may unlink it, so it needs two"};
+        }
+    }
+    second_name_ = name;
+    return {};
+}
+
+Result<bool> Listener::restore_path() {
+    if (second_name_.empty() || leads_here(path_)) {
+        return false;
+    }
+    // A server that renames its own socket over the path and dies leaves it there.
+    if (const auto clear = clear_stale(path_); !clear) {
+        return {boost::system::in_place_error, clear.error()};
+    }
+    if (::link(second_name_.c_str(), path_.c_str()) != 0) {
+        return {boost::system::in_place_error, last_error()};
+    }
+    return true;
+}
+
+bool Listener::is_path(const std::string& absolute) const {
+    if (kind_ != Kind::unix_path) {
+        return false;
+    }
+    std::array<char, PATH_MAX> buffer;
+    const char* cwd = ::getcwd(buffer.data(), buffer.size());
+    const std::string own = absolute_path(path_, cwd != nullptr ? cwd : "/");
+    if (own == absolute) {
+        return true;
+    }
+    const auto slash = own.rfind('/');
+    const char* real = ::realpath(own.substr(0, slash + 1).c_str(), buffer.data());
+    return real != nullptr && absolute == absolute_path(own.substr(slash + 1), real);
 }
 
 bool Listener::is_reachable() const noexcept {

@@ -47,6 +47,7 @@ constexpr std::array stages{
     StageRow{SpawnStage::nice, "nice", "set nice"},
     StageRow{SpawnStage::limits, "limits", "set resource limits"},
     StageRow{SpawnStage::affinity, "affinity", "set CPU affinity"},
+    StageRow{SpawnStage::bind_filter, "bind_filter", "install the filter for handoff: adopt"},
     StageRow{SpawnStage::groups, "groups", "set supplementary groups"},
     StageRow{SpawnStage::gid, "gid", "change group"},
     StageRow{SpawnStage::uid, "uid", "change user"},
@@ -295,15 +296,16 @@ boost::system::result<Spawned, SpawnFailure> spawn(SpawnRequest request, std::ve
     plan.cpus = cpus;
     plan.credentials =
         request.credentials && changes_user(*request.credentials) ? &*request.credentials : nullptr;
+    plan.notice_channel = request.notice_channel;
     plan.parent_death_signal = request.parent_death_signal;
     plan.parent = ::getpid();
     plan.cwd = request.cwd.empty() ? nullptr : request.cwd.c_str();
     plan.candidates = candidate_pointers.data();
 
-    plan.shares_table = !given.empty() && plan.report < low_numbers_end &&
-                        std::ranges::all_of(placements, [](const Placement& one) {
-                            return one.source < low_numbers_end;
-                        });
+    plan.shares_table =
+        !given.empty() && plan.report < low_numbers_end && plan.notice_channel < low_numbers_end &&
+        std::ranges::all_of(placements,
+                            [](const Placement& one) { return one.source < low_numbers_end; });
 
     Launcher launcher;
     launcher.shares_table = plan.shares_table;

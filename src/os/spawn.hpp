@@ -60,6 +60,7 @@ struct SpawnRequest {
     std::vector<ResourceLimit> limits;
     std::vector<unsigned> cpus;   ///< affinity; empty = ours
     int parent_death_signal = 0;  ///< when the thread that spawned it ends; 0 = none
+    int notice_channel = -1;      ///< NoticeChannel::theirs: install the bind filter; -1 = none
 };
 
 /// Where on the way to the new program it failed.
@@ -73,6 +74,7 @@ enum class SpawnStage {
     nice,
     limits,
     affinity,
+    bind_filter,  ///< EINVAL: too old a kernel; EBUSY: somebody's filter has a listener already
     groups,
     gid,
     uid,

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/bind_filter.hpp"
+
 namespace reeve::os {
 namespace {
 
@@ -73,18 +75,34 @@ void close_from_slowly(int lowest) noexcept {
     ::close(directory);
 }
 
+/// What only the way to exec needs.
+struct Channels {
+    int report = -1;
+    int notices = -1;
+};
+
 /// Puts every source at its target and closes all others. Sources may be any numbers, targets of
-/// others too, so all are parked above the targets first. Returns the report pipe's new number.
-int place_descriptors(const ChildPlan& plan) noexcept {
+/// others too, so all are parked above the targets first. What only the way to exec needs comes
+/// right behind the targets.
+Channels place_descriptors(const ChildPlan& plan) noexcept {
     int report = plan.report;
     const int base = static_cast<int>(plan.placements.size());
+    const bool filters = plan.notice_channel >= 0;
+    const int end = filters ? base + 2 : base + 1;
     plan.placements[0].source = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     if (plan.placements[0].source < 0) {
         fail(report, SpawnStage::standard_input, errno);
     }
     for (Placement& placement : plan.placements) {
-        placement.parked = ::fcntl(placement.source, F_DUPFD_CLOEXEC, base + 1);
+        placement.parked = ::fcntl(placement.source, F_DUPFD_CLOEXEC, end);
         if (placement.parked < 0) {
+            fail(report, SpawnStage::descriptors, errno);
+        }
+    }
+    int notices = -1;
+    if (filters) {
+        notices = ::fcntl(plan.notice_channel, F_DUPFD_CLOEXEC, end);
+        if (notices < 0) {
             fail(report, SpawnStage::descriptors, errno);
         }
     }
@@ -94,15 +112,21 @@ int place_descriptors(const ChildPlan& plan) noexcept {
         }
         report = base;
     }
+    if (filters) {
+        if (::dup3(notices, base + 1, O_CLOEXEC) < 0) {
+            fail(report, SpawnStage::descriptors, errno);
+        }
+        notices = base + 1;
+    }
     for (const Placement& placement : plan.placements) {
         if (::dup2(placement.parked, placement.target) < 0) {
             fail(report, SpawnStage::descriptors, errno);
         }
     }
-    if (::syscall(SYS_close_range, static_cast<unsigned>(base) + 1, ~0U, 0U) != 0) {
-        close_from_slowly(base + 1);
+    if (::syscall(SYS_close_range, static_cast<unsigned>(end), ~0U, 0U) != 0) {
+        close_from_slowly(end);
     }
-    return report;
+    return {report, notices};
 }
 
 void set_limits(int report, const ChildPlan& plan) noexcept {
@@ -121,19 +145,6 @@ void set_limits(int report, const ChildPlan& plan) noexcept {
     if (!plan.cpus.empty() &&
         ::syscall(SYS_sched_setaffinity, 0, plan.cpus.size_bytes(), plan.cpus.data()) != 0) {
         fail(report, SpawnStage::affinity, errno);
-    }
-}
-
-/// By raw calls: libc's would try to change threads that this process does not have.
-void change_user(int report, const Credentials& who) noexcept {
-    if (::syscall(SYS_setgroups, who.groups.size(), who.groups.data()) != 0) {
-        fail(report, SpawnStage::groups, errno);
-    }
-    if (::syscall(SYS_setresgid, who.gid, who.gid, who.gid) != 0) {
-        fail(report, SpawnStage::gid, errno);
-    }
-    if (::syscall(SYS_setresuid, who.uid, who.uid, who.uid) != 0) {
-        fail(report, SpawnStage::uid, errno);
     }
 }
 
@@ -174,6 +185,19 @@ int exec_first(const ChildPlan& plan) noexcept {
 
 }  // namespace
 
+std::optional<SpawnStage> change_user(const Credentials& who) noexcept {
+    if (::syscall(SYS_setgroups, who.groups.size(), who.groups.data()) != 0) {
+        return SpawnStage::groups;
+    }
+    if (::syscall(SYS_setresgid, who.gid, who.gid, who.gid) != 0) {
+        return SpawnStage::gid;
+    }
+    if (::syscall(SYS_setresuid, who.uid, who.uid, who.uid) != 0) {
+        return SpawnStage::uid;
+    }
+    return std::nullopt;
+}
+
 void run_child(const ChildPlan& plan) noexcept {
     if (plan.shares_table) {
         take_own_table(plan.report);
@@ -182,10 +206,18 @@ void run_child(const ChildPlan& plan) noexcept {
     if (::setpgid(0, 0) != 0) {
         fail(plan.report, SpawnStage::group, errno);
     }
-    const int report = place_descriptors(plan);
+    const auto [report, notices] = place_descriptors(plan);
     set_limits(report, plan);
+    if (notices >= 0) {
+        if (const int error = install_bind_filter(notices); error != 0) {
+            fail(report, SpawnStage::bind_filter, error);
+        }
+        ::close(notices);
+    }
     if (plan.credentials != nullptr) {
-        change_user(report, *plan.credentials);
+        if (const auto failed = change_user(*plan.credentials)) {
+            fail(report, *failed, errno);
+        }
     }
     if (plan.parent_death_signal != 0) {
         // After the change of user, which clears it; then the parent may have died before it was

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -33,6 +34,7 @@ struct Placement {
 /// allocate or lock.
 struct ChildPlan {
     int report = -1;                  ///< write end of the report pipe
+    int notice_channel = -1;          ///< where the bind filter is wanted; see bind_filter.hpp
     bool shares_table = false;        ///< until the child takes its own
     std::span<Placement> placements;  ///< targets 0 .. size-1; source of 0 is ignored
     const mode_t* umask = nullptr;
@@ -48,6 +50,10 @@ struct ChildPlan {
     char* const* argv = nullptr;
     char* const* env = nullptr;
 };
+
+/// Takes over these groups and ids by raw calls: libc's would try to change threads that a child
+/// does not have. The stage that failed, with errno.
+[[nodiscard]] std::optional<SpawnStage> change_user(const Credentials& who) noexcept;
 
 /// Becomes the new program, or reports the failure and exits. Expects all signals to be blocked.
 [[noreturn]] void run_child(const ChildPlan& plan) noexcept;
