@@ -136,9 +136,9 @@ _reeve_values()
         --metrics) ;;
         --workers) ;;
         --listen) ;;
-        --handoff) echo "inherit receive" ;;
+        --handoff) echo "inherit receive adopt" ;;
         --liveness) echo "auto native required none" ;;
-        --ready) echo "auto native delay" ;;
+        --ready) echo "auto native listen delay" ;;
         --ready-after) ;;
         --ready-for) ;;
         --timeout) ;;

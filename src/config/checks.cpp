@@ -26,6 +26,7 @@ public:
         check_pairs();
         check_times();
         check_heartbeats();
+        check_adopt();
         check_orphans();
     }
 
@@ -49,6 +50,7 @@ private:
         auto& policy = pool_.policy;
         policy.timeout_written = written("timeout");
         policy.has_sockets = !pool_.listen.empty();
+        policy.adopts = pool_.process.handoff == core::Handoff::adopt;
         policy.has_on_hang = !pool_.on_hang.empty();
         policy.has_on_degraded = !pool_.on_degraded.empty();
         policy.has_before_start = !pool_.before_start.empty();
@@ -99,6 +101,9 @@ private:
         }
         if (is_fd && pool_.process.handoff == core::Handoff::receive) {
             return text + " needs handoff: inherit; with receive a worker asks for its sockets";
+        }
+        if (is_fd && pool_.process.handoff == core::Handoff::adopt) {
+            return text + " needs handoff: inherit; with adopt a worker binds its sockets itself";
         }
         if (is_port && socket->kind != core::Listen::Kind::tcp &&
             socket->kind != core::Listen::Kind::inherited) {
@@ -171,11 +176,31 @@ private:
                    "liveness: required needs a timeout, which is off");
         }
         if (policy.liveness == core::Liveness::none && policy.ready == core::ReadyBy::native &&
-            pool_.process.handoff == core::Handoff::inherit) {
+            pool_.process.handoff != core::Handoff::receive) {
             report("ready", "native waits for a word that liveness: none does not listen to");
         }
         if (pool_.process.handoff == core::Handoff::receive && pool_.listen.empty()) {
             report("handoff", "receive hands over sockets, but the pool has none (listen)");
+        }
+    }
+
+    void check_adopt() const {
+        const auto& policy = pool_.policy;
+        if (policy.ready == core::ReadyBy::listen && !policy.adopts) {
+            report("ready", "listen needs handoff: adopt, where reeve sees the worker listen");
+        }
+        if (!policy.adopts) {
+            return;
+        }
+        if (pool_.listen.empty()) {
+            report("handoff",
+                   "adopt replaces sockets that the worker binds by those of the pool, "
+                   "but the pool has none (listen)");
+        }
+        if (pool_.process.orphans == core::Orphans::keep) {
+            report(written_of("orphans", "handoff"),
+                   "keep does not go with handoff: adopt: without reeve a worker could not bind "
+                   "anything any more");
         }
     }
 

@@ -20,6 +20,9 @@ constexpr std::array handoffs{
     named("inherit", Handoff::inherit,
           "the worker is started with the sockets at file descriptors 3 and up"),
     named("receive", Handoff::receive, "the worker asks for them over its control channel"),
+    named("adopt", Handoff::adopt,
+          "the worker binds an address of the pool itself and gets the pool's socket: for programs "
+          "that cannot be told to do otherwise"),
 };
 
 constexpr std::array livenesses{
@@ -36,6 +39,8 @@ constexpr std::array readies{
     named("auto", ReadyBy::automatic,
           "its own word, or what the kernel shows, or else being alive for ready_after"),
     named("native", ReadyBy::native, "its own word only"),
+    named("listen", ReadyBy::listen,
+          "its listen() on a socket of the pool, which handoff: adopt sees"),
     named("delay", ReadyBy::delay, "being alive for ready_after only"),
 };
 

@@ -13,7 +13,7 @@
 namespace reeve::core {
 
 /// How the sockets get to the worker.
-enum class Handoff { inherit, receive };
+enum class Handoff { inherit, receive, adopt };
 
 /// Where signs of life come from. `automatic` takes what comes; `required` also kills a worker that
 /// never beat.
@@ -105,6 +105,7 @@ struct PoolPolicy {
     Duration before_start_timeout = std::chrono::seconds{60};
     bool timeout_written = false;  ///< the user asked for `timeout`, so its absence matters
     bool has_sockets = false;
+    bool adopts = false;  ///< its listen() on a socket of the pool is seen: handoff adopt
     bool has_on_hang = false;
     bool has_on_degraded = false;
     bool has_before_start = false;

@@ -84,7 +84,7 @@ void Worker::on(const Context& context, const Spawned&) {
     context.out.records.push_back(
         WorkerStarted{about(context), start_reason_, generation_, context.now - started_at_});
     if (state_ == State::starting && context.policy.ready == ReadyBy::automatic &&
-        context.policy.has_sockets) {
+        context.policy.has_sockets && !owes_ready(context.policy)) {
         next_probe_ = context.now + probe_interval_min;
     }
 }

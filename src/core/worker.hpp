@@ -158,6 +158,8 @@ private:
     [[nodiscard]] std::optional<Time> silence_deadline(const PoolPolicy& policy) const;
     [[nodiscard]] std::optional<Time> starting_deadline(const PoolPolicy& policy) const;
     [[nodiscard]] std::optional<Time> serving_deadline(const PoolPolicy& policy) const;
+    /// It uses reeve's protocol, so it will say itself when it is ready.
+    [[nodiscard]] bool speaks() const noexcept { return greeted_ || has_beaten_; }
     [[nodiscard]] bool owes_ready(const PoolPolicy& policy) const noexcept;
     [[nodiscard]] bool counts_as_failure() const noexcept;
     [[nodiscard]] About about(const Context& context) const noexcept {

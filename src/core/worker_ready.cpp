@@ -51,8 +51,8 @@ bool Worker::is_sign(const PoolPolicy& policy, ReadySign sign) const noexcept {
         case ReadySign::notify:
         case ReadySign::newline: return true;
         // Seen from outside: who speaks knows better.
+        case ReadySign::listening: return !speaks();
         case ReadySign::kernel:
-        case ReadySign::listening:
         case ReadySign::probe:
         case ReadySign::time: return !owes_ready(policy);
     }
@@ -77,7 +77,7 @@ void Worker::on(const Context& context, const Probed& event) {
 bool Worker::owes_ready(const PoolPolicy& policy) const noexcept {
     if (!executed_) return true;
     switch (policy.ready) {
-        case ReadyBy::automatic: return greeted_ || has_beaten_;
+        case ReadyBy::automatic: return speaks() || policy.adopts;
         case ReadyBy::native:
         case ReadyBy::listen:
         case ReadyBy::notify:

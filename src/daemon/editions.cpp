@@ -6,6 +6,9 @@
 #include <iterator>
 #include <utility>
 
+#include "daemon/start_error.hpp"
+#include "os/bind_probe.hpp"
+
 namespace reeve::daemon {
 
 std::uint64_t hash_of_file(const std::string& path) {
@@ -30,6 +33,13 @@ std::shared_ptr<const Edition> Editions::make(const core::PoolConfig& pool, Sock
     edition->config = pool;
     edition->identity = find_identity(pool, own_nofile);
     edition->sockets = sockets.open(pool);
+    if (pool.process.handoff == core::Handoff::adopt) {
+        // Once, and not worker by worker: what is missing here is missing for all of them.
+        const auto& who = edition->identity.credentials;
+        if (const auto able = os::probe_bind_filter(who ? &*who : nullptr); !able) {
+            throw StartError(exit_code_resource, "pools." + pool.name + "." + able.error().text());
+        }
+    }
     edition->env_file_hash = hash_of_file(pool.process.env_file);
     return edition;
 }

@@ -152,6 +152,12 @@ std::string Fleet::last_output(core::PoolIndex pool) const {
     return number(pool) < last_outputs_.size() ? last_outputs_[number(pool)] : std::string{};
 }
 
+std::vector<std::string> Fleet::adopted(core::Incarnation incarnation) const {
+    const auto living = workers_.find(number(incarnation));
+    const Adoption* adoption = living == workers_.end() ? nullptr : living->second->adoption();
+    return adoption == nullptr ? std::vector<std::string>{} : adoption->adopted();
+}
+
 std::string& Fleet::last_output_of(core::PoolIndex pool) {
     if (number(pool) >= last_outputs_.size()) last_outputs_.resize(number(pool) + 1);
     return last_outputs_[number(pool)];

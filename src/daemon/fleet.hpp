@@ -54,6 +54,7 @@ public:
     pid_t pid(core::Incarnation incarnation) const override;
     std::string last_output(core::Incarnation incarnation) const override;
     std::string last_output(core::PoolIndex pool) const override;
+    std::vector<std::string> adopted(core::Incarnation incarnation) const override;
 
 private:
     struct Dead {
@@ -63,6 +64,8 @@ private:
 
     WorkerProcess* find(core::Incarnation incarnation);
     void spawn(const core::Spawn& action);
+    std::unique_ptr<Adoption> make_adoption(const core::Spawn& action, os::Fd channel,
+                                            const PoolSockets& sockets);
     void watch(const core::Spawn& action, std::unique_ptr<WorkerProcess> worker);
     void fail_spawn(const core::Spawn& action, const std::string& why);
     bool drop_waiting(core::Incarnation incarnation);

@@ -3,6 +3,7 @@
 #include <array>
 #include <csignal>
 #include <fcntl.h>
+#include <iterator>
 #include <random>
 #include <system_error>
 #include <utility>
@@ -113,12 +114,20 @@ void Fleet::spawn(const core::Spawn& action) {
         (void)os::set_nonblocking(output.writer.get(), false);
     }
 
+    os::NoticeChannel notices;
+    if (pool.process.handoff == core::Handoff::adopt) {
+        auto made = os::make_notice_channel();
+        if (!made) return fail_spawn(action, "channel for binds: " + made.error().message());
+        notices = std::move(*made);
+    }
+
     const WorkerEnds ends{control.theirs.get(), heartbeat.writer.get(),
                           output.writer ? output.writer.get() : STDERR_FILENO};
     auto request = make_request(pool, edition.identity, sockets, action, ends, token_);
     if (!request) return fail_spawn(action, request.error().text());
+    request->notice_channel = notices.theirs.get();
     std::vector<os::Fd> given;
-    for (os::Fd* theirs : {&control.theirs, &heartbeat.writer, &output.writer}) {
+    for (os::Fd* theirs : {&control.theirs, &heartbeat.writer, &output.writer, &notices.theirs}) {
         if (*theirs) given.push_back(std::move(*theirs));
     }
     auto spawned = os::spawn(std::move(*request), std::move(given));
@@ -131,6 +140,7 @@ void Fleet::spawn(const core::Spawn& action) {
                                .heartbeat = os::keep_high(std::move(heartbeat.reader)),
                                .control = os::keep_high(std::move(control.ours)),
                                .output = nullptr,
+                               .adoption = nullptr,
                                .sockets = {}};
     if (output.reader) {
         parts.output = std::make_shared<WorkerOutput>(log_, pool.process.output, pool.name,
@@ -138,7 +148,26 @@ void Fleet::spawn(const core::Spawn& action) {
                                                       os::keep_high(std::move(output.reader)));
     }
     for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener->inode());
+    if (notices.ours) parts.adoption = make_adoption(action, std::move(notices.ours), sockets);
     watch(action, std::make_unique<WorkerProcess>(inbox_, std::move(parts)));
+}
+
+std::unique_ptr<Adoption> Fleet::make_adoption(const core::Spawn& action, os::Fd channel,
+                                               const PoolSockets& sockets) {
+    std::vector<Adoptable> adoptable;
+    for (const NamedListener& socket : sockets) {
+        adoptable.push_back({socket.name, socket.listener});
+    }
+    const auto tell = [this, incarnation = action.incarnation](LogLine line) {
+        const WorkerProcess* worker = find(incarnation);
+        if (worker == nullptr) return;
+        LogLine whole = about(*worker, line.level, line.event);
+        whole.message = std::move(line.message);
+        std::ranges::move(line.fields, std::back_inserter(whole.fields));
+        log_.write(whole);
+    };
+    return std::make_unique<Adoption>(inbox_, action.incarnation, os::keep_high(std::move(channel)),
+                                      std::move(adoptable), tell);
 }
 
 void Fleet::watch(const core::Spawn& action, std::unique_ptr<WorkerProcess> worker) {
@@ -195,6 +224,7 @@ void Fleet::on_exit(core::Incarnation incarnation) {
     if (status && !*status) return;
     worker.drain_channels();
     (void)worker.child().signal_group(SIGKILL);
+    if (worker.adoption() != nullptr) worker.adoption()->restore_paths();
     const auto departure = worker.child().reap();
 
     Dead dead{worker.pid(), {}};

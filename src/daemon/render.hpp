@@ -3,6 +3,7 @@
 
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 #include "core/record.hpp"
 #include "daemon/log.hpp"
@@ -20,6 +21,8 @@ public:
     [[nodiscard]] virtual std::string last_output(core::Incarnation incarnation) const = 0;
     /// The same of the last process of the pool that died unasked.
     [[nodiscard]] virtual std::string last_output(core::PoolIndex pool) const = 0;
+    /// Sockets of the pool that it bound; see adoption.hpp.
+    [[nodiscard]] virtual std::vector<std::string> adopted(core::Incarnation incarnation) const = 0;
 
 protected:
     ~Names() = default;

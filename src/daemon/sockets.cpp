@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/render_parts.hpp"
+#include "daemon/start_error.hpp"
 #include "os/clock.hpp"
 
 namespace reeve::daemon {
@@ -20,10 +21,12 @@ Sockets::Sockets(Loop& loop, Inbox& inbox, Log& log, SocketStore& store)
     : inbox_(inbox),
       log_(log),
       store_(store),
+      guard_(loop, log),
       look_again_(loop.make_timer([this] { look_at_queues(); })) {}
 
 PoolSockets Sockets::open(const core::PoolConfig& pool) {
     PoolSockets sockets;
+    const bool adopted = pool.process.handoff == core::Handoff::adopt;
     for (const core::Listen& listen : pool.listen) {
         const std::string place = "pools." + pool.name + ".listen." + listen.name;
         std::shared_ptr<os::Listener> listener = find(pool.name, listen, place);
@@ -43,6 +46,13 @@ PoolSockets Sockets::open(const core::PoolConfig& pool) {
             add(line, "address", listener->address());
             log_.write(line);
         }
+        // Who binds a path itself unlinks what it finds there before.
+        if (adopted) {
+            if (const auto named = listener->keep_second_name(); !named) {
+                throw StartError(exit_code_resource, place + ": " + named.error().text());
+            }
+            guard_.add(listener);
+        }
         sockets.push_back({listen.name, listen, std::move(listener)});
     }
     return sockets;
@@ -56,6 +66,7 @@ std::shared_ptr<os::Listener> Sockets::find(const std::string& pool, const core:
     std::erase_if(known_, [&](const Known& known) {
         const auto listener = known.listener.lock();
         if (listener == nullptr) return true;
+        (void)listener->restore_path();
         if (known.config.path != listen.path || listener->is_reachable()) return false;
         LogLine line{core::LogLevel::warning, "socket_lost", place, {}};
         line.message = text(listener->address(), " does not lead to us any more: it is made anew");

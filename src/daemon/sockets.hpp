@@ -9,6 +9,7 @@
 #include "daemon/inbox.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
+#include "daemon/path_guard.hpp"
 #include "daemon/socket_store.hpp"
 #include "os/listener.hpp"
 
@@ -48,6 +49,7 @@ private:
     Inbox& inbox_;
     Log& log_;
     SocketStore& store_;
+    PathGuard guard_;
     std::vector<Known> known_;
     Timer look_again_;
     bool refusing_ = false;

@@ -78,6 +78,15 @@ json::value reload_of(const std::optional<LastReload>& reload) {
     };
 }
 
+std::string_view handoff_name(core::Handoff handoff) {
+    switch (handoff) {
+        case core::Handoff::inherit: return "inherit";
+        case core::Handoff::receive: return "receive";
+        case core::Handoff::adopt: return "adopt";
+    }
+    return "unknown";
+}
+
 json::object worker_of(const WorkerView& worker) {
     json::object object;
     object["slot"] = worker.slot;
@@ -96,7 +105,10 @@ json::object worker_of(const WorkerView& worker) {
     object["resident_bytes"] = worker.sample ? json::value(worker.sample->resident_bytes) : nullptr;
     object["cpu_seconds"] = worker.sample ? rounded(worker.sample->cpu_time) : nullptr;
     object["liveness"] = worker.beats ? "native" : "none";
-    object["handoff"] = worker.handoff == core::Handoff::receive ? "receive" : "inherit";
+    object["handoff"] = handoff_name(worker.handoff);
+    json::array adopted;
+    for (const std::string& name : worker.adopted) adopted.emplace_back(text(name));
+    if (worker.handoff == core::Handoff::adopt) object["adopted"] = std::move(adopted);
     return object;
 }
 

@@ -80,6 +80,7 @@ private:
     void add_process(const core::Worker& worker, WorkerView& shown) {
         const core::Counters& counters = worker.beats().totals();
         shown.pid = names_.pid(worker.incarnation());
+        shown.adopted = names_.adopted(worker.incarnation());
         shown.age = std::max(now_ - worker.started_at(), core::Duration::zero());
         shown.beat_age = beat_age(worker, now_);
         shown.beats = worker.has_beaten();

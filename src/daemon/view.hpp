@@ -49,6 +49,7 @@ struct WorkerView {
     std::uint32_t in_flight = 0;
     std::optional<Sample> sample;
     core::Handoff handoff{};
+    std::vector<std::string> adopted;  ///< names of the sockets that it bound: handoff adopt
 };
 
 /// A limit that the configuration asks for.

@@ -62,6 +62,7 @@ WorkerProcess::WorkerProcess(Inbox& inbox, Parts parts)
       heartbeat_(std::move(parts.heartbeat)),
       control_(std::move(parts.control)),
       output_(std::move(parts.output)),
+      adoption_(std::move(parts.adoption)),
       probe_(child_.pid(), std::move(parts.sockets)) {}
 
 void WorkerProcess::start(Loop& loop, std::function<void()> welcome, std::function<void()> exited) {
@@ -75,6 +76,7 @@ void WorkerProcess::start(Loop& loop, std::function<void()> welcome, std::functi
     if (control_) {
         control_watch_ = loop.on_readable(control_.get(), [this] { read_control(packets_a_turn); });
     }
+    if (adoption_) adoption_->start(loop);
     if (output_) {
         output_->set_pid(child_.pid());
         output_->start(loop);

@@ -8,6 +8,7 @@
 
 #include "core/action.hpp"
 #include "core/event.hpp"
+#include "daemon/adoption.hpp"
 #include "daemon/inbox.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/worker_output.hpp"
@@ -28,6 +29,7 @@ public:
         os::Fd heartbeat;  ///< our ends; empty where none was offered
         os::Fd control;
         std::shared_ptr<WorkerOutput> output;  ///< null where stderr is inherited
+        std::unique_ptr<Adoption> adoption;    ///< null unless handoff: adopt
         std::vector<ino_t> sockets;
     };
 
@@ -44,6 +46,7 @@ public:
     os::Child& child() noexcept { return child_; }
     [[nodiscard]] int control() const noexcept { return control_.get(); }
     [[nodiscard]] WorkerOutput* output() const noexcept { return output_.get(); }
+    [[nodiscard]] Adoption* adoption() const noexcept { return adoption_.get(); }
 
     void probe();
     void examine(const core::ProcessKey& process);
@@ -78,6 +81,7 @@ private:
     os::Fd heartbeat_;
     os::Fd control_;
     std::shared_ptr<WorkerOutput> output_;
+    std::unique_ptr<Adoption> adoption_;
     os::ReadyProbe probe_;
     std::function<void()> welcome_;
     std::optional<std::string> exec_failure_;

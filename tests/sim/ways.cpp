@@ -102,6 +102,7 @@ core::PoolPolicy draw_policy(Random& random) {
     policy.has_sockets = random.chance(70);
     policy.has_on_hang = random.chance(40);
     policy.has_on_degraded = random.chance(40);
+    policy.adopts = policy.has_sockets && random.chance(15);
     return policy;
 }
 
@@ -186,6 +187,9 @@ Ways make_ways(Random& random, const core::PoolPolicy& policy, const Trouble& tr
     const bool must_beat = policy.liveness == core::Liveness::required;
     ways.beating = must_beat || random.chance(75) ? random.from_to(1, 2) : 0;
     ways.ready_sign = owed.value_or(core::ReadySign::word);
+    // Who says nothing is seen when it listens.
+    const bool mute = ways.beating == 0 && !ways.greets;
+    if (policy.adopts && !owed && mute) ways.ready_sign = core::ReadySign::listening;
     ways.says_ready =
         ways.ready_sign != core::ReadySign::word || (ways.beating == 0 && (owed || ways.greets));
     ways.boots_in = random.from_to(milliseconds{1}, milliseconds{900});

@@ -135,8 +135,8 @@ TEST_CASE("each option writes its field, and a field without an option cannot be
         CHECK_FALSE((before.config == after.config && before.pool == after.pool &&
                      before.listen == after.listen));
     }
-    // timeout_written, has_sockets, has_on_hang, has_on_degraded, has_before_start
-    const auto derived_of_policy = 5U;
+    // timeout_written, has_sockets, adopts, has_on_hang, has_on_degraded, has_before_start
+    const auto derived_of_policy = 6U;
     const auto other_of_pool = 4U;                             // name, policy, process, written
     const auto other_of_config = 4U;                           // pools, log, admin, metrics
     const auto switch_of_admin = 1U;                           // enabled, which goes with path

@@ -105,5 +105,37 @@ TEST_CASE("`ready: auto` takes a worker that speaks at its word, not at what is 
     }
 }
 
+TEST_CASE("`ready: auto` waits for the listen of a worker that is to adopt, however quiet it is") {
+    PoolPolicy policy = calm_policy();
+    policy.ready = ReadyBy::automatic;
+    policy.has_sockets = true;
+    policy.adopts = true;
+    policy.start_timeout = seconds{5};
+    policy.ready_after = seconds{1};
+    Bench bench(policy);
+    bench.turn();
+    SUBCASE("which may be known before the exec is") {
+        bench.turn({SaidReady{bench.incarnation(), ReadySign::listening}});
+        CHECK(only<WorkerReady>(bench.records)->by == ReadySign::listening);
+    }
+    SUBCASE("and ends it where it never listens") {
+        bench.turn({Spawned{bench.incarnation()}});
+        bench.turn({Probed{bench.incarnation(), Probed::View::quiet}});
+        bench.pass(seconds{5} - milliseconds{1});
+        bench.turn({Probed{bench.incarnation(), Probed::View::quiet}});
+        CHECK(bench.state() == State::starting);
+        bench.pass(milliseconds{1});
+        CHECK(count<StartTimeout>(bench.records) == 1);
+    }
+    SUBCASE("but takes one that speaks at its word") {
+        bench.turn({Spawned{bench.incarnation()}});
+        bench.turn({Greeted{bench.incarnation(), true}});
+        bench.turn({SaidReady{bench.incarnation(), ReadySign::listening}});
+        CHECK(bench.state() == State::starting);
+        bench.turn({SaidReady{bench.incarnation(), ReadySign::word}});
+        CHECK(bench.state() == State::serving);
+    }
+}
+
 }  // namespace
 }  // namespace reeve::core::test

@@ -31,6 +31,7 @@ struct Shell final : Names, Surroundings {
         return found == outputs.end() ? "" : found->second;
     }
     [[nodiscard]] std::string last_output(core::PoolIndex) const override { return ""; }
+    [[nodiscard]] std::vector<std::string> adopted(core::Incarnation) const override { return {}; }
 
     [[nodiscard]] std::vector<SocketView> sockets(core::PoolIndex) const override {
         return listening;

@@ -41,6 +41,7 @@ TEST_CASE("a worker whose Hello waits unread would be taken for one that says no
                                   .heartbeat = {},
                                   .control = std::move(channel.ours),
                                   .output = {},
+                                  .adoption = {},
                                   .sockets = {}}};
     worker.start(
         loop, [&] { ++welcomed; }, [] {});
