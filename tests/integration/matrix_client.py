@@ -33,29 +33,37 @@ def _exactly(connection, size):
     return data
 
 
-def fastcgi(address, script, seconds=net.PATIENCE):
-    """The body of one FastCGI answer; ConnectionError or TimeoutError if there is none."""
-    params = _pair('SCRIPT_FILENAME', script) + _pair('REQUEST_METHOD', 'GET')
-    with net.connect(address, seconds) as connection:
-        connection.sendall(_record(_FCGI_BEGIN, struct.pack('!HB5x', 1, 0)) +
-                           _record(_FCGI_PARAMS, params) + _record(_FCGI_PARAMS) +
-                           _record(_FCGI_STDIN))
-        out = b''
-        while True:
-            _version, kind, _id, length, padding = struct.unpack('!BBHHBx',
-                                                                 _exactly(connection, 8))
-            data = _exactly(connection, length + padding)[:length]
-            if kind == _FCGI_STDOUT:
-                out += data
-            elif kind == _FCGI_END:
-                return out.split(b'\r\n\r\n', 1)[1].decode()
+def begin(row, address, path, seconds=net.PATIENCE):
+    """Sends a request; the connection."""
+    connection = net.connect(address, seconds)
+    if not row.fastcgi:
+        net.request(connection, path)
+        return connection
+    params = _pair('SCRIPT_FILENAME', path) + _pair('REQUEST_METHOD', 'GET')
+    connection.sendall(_record(_FCGI_BEGIN, struct.pack('!HB5x', 1, 0)) +
+                       _record(_FCGI_PARAMS, params) + _record(_FCGI_PARAMS) +
+                       _record(_FCGI_STDIN))
+    return connection
+
+
+def _fastcgi_answer(connection):
+    """The body; ConnectionError or TimeoutError if there is none."""
+    out = b''
+    while True:
+        head = _exactly(connection, 8)
+        _version, kind, _id, length, padding = struct.unpack('!BBHHBx', head)
+        data = _exactly(connection, length + padding)[:length]
+        if kind == _FCGI_STDOUT:
+            out += data
+        elif kind == _FCGI_END:
+            return out.split(b'\r\n\r\n', 1)[1].decode()
 
 
 def pid_in(body):
     """The pid in an answer: alone, or the smallest in a listing of /proc/self/task."""
     if body.strip().isdigit():
         return int(body)
-    found = [int(word) for word in re.findall(r'(?i)href="(\d+)/"', body)]
+    found = [int(word) for word in re.findall(r'(?i)href="(\d+)/?"', body)]
     if not found:
         raise ConnectionError(f'no pid in {body[:80]!r}')
     return min(found)
@@ -63,9 +71,10 @@ def pid_in(body):
 
 def ask(row, address, seconds=net.PATIENCE):
     """The pid that answers."""
-    if row.fastcgi:
-        return pid_in(fastcgi(address, row.path, seconds))
-    return pid_in(net.get(address, row.path, seconds))
+    if not row.fastcgi:
+        return pid_in(net.get(address, row.path, seconds))
+    with begin(row, address, row.path, seconds) as connection:
+        return pid_in(_fastcgi_answer(connection))
 
 
 def gather(row, address, wanted):
@@ -133,20 +142,6 @@ class HttpLoad:
 
 def load(t, row, address):
     return FastcgiLoad(row, address) if row.fastcgi else HttpLoad(t, row, address)
-
-
-def provoke(row, address):
-    """Sends a request that never comes back; the connection, to be closed when it may end."""
-    if not row.fastcgi:
-        connection = net.connect(address)
-        net.request(connection, row.hang)
-        return connection
-    connection = net.connect(address)
-    params = _pair('SCRIPT_FILENAME', row.hang) + _pair('REQUEST_METHOD', 'GET')
-    connection.sendall(_record(_FCGI_BEGIN, struct.pack('!HB5x', 1, 0)) +
-                       _record(_FCGI_PARAMS, params) + _record(_FCGI_PARAMS) +
-                       _record(_FCGI_STDIN))
-    return connection
 
 
 def compile_program(t, *words, env=None):

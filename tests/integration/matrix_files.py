@@ -64,3 +64,21 @@ RACK = '''run lambda { |env|
   [200, {}, [Process.pid.to_s]]
 }
 '''
+
+H2O = '''num-threads: 1
+listen:
+  host: 127.0.0.1
+  port: PORT
+hosts:
+  default:
+    paths:
+      "/":
+        file.dir: /proc/self/task
+        file.dirlisting: ON
+'''
+
+PSGI = '''sub {
+    sleep 3600 if shift->{PATH_INFO} eq '/hang';
+    [200, ['Content-Length' => length $$], ["$$"]];
+};
+'''

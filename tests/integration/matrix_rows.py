@@ -45,6 +45,9 @@ _NO_BEATS = 'nothing in it beats without `liveness: preload`'
 
 _CLOSES = 'on TERM it closes connections that it has accepted and whose request has not arrived'
 
+_STARTER = ('--env', 'SERVER_STARTER_PORT=127.0.0.1:{port:web}={fd:web}', '--env',
+            'SERVER_STARTER_GENERATION={generation}')
+
 _COMMON = {'no_hang': _NO_BEATS, 'quota': 'lifetime', 'quota_why': 'no requests are counted'}
 
 ROWS = (
@@ -74,6 +77,12 @@ ROWS = (
         note='HUP with `--exit-on-reload` is its only stop that finishes first. Its master may '
              'fail to notice that its process has ended, and is killed after graceful_timeout',
         **_COMMON),
+    Row('h2o', 'h2o', 'h2o', ('/usr/bin/h2o', '-c', '{dir}/h2o.conf'),
+        options=_STARTER, files={'h2o.conf': files.H2O}, **_COMMON),
+    Row('starlet', 'Starlet', 'starlet',
+        ('/usr/bin/plackup', '-E', 'deployment', '-s', 'Starlet', '--max-workers', '1',
+         '--max-reqs-per-child', '1000000', 'app.psgi'),
+        options=_STARTER, files={'app.psgi': files.PSGI}, path='/pid', **_COMMON),
     Row('shell', 'uvicorn through `sh -c`', 'uvicorn',
         ('/bin/sh', '-c', 'exec /usr/bin/uvicorn app:app --fd {fd:web} --no-access-log'),
         programs=('/usr/bin/uvicorn',), files={'app.py': files.ASGI}, path='/pid', lost=10,

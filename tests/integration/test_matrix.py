@@ -116,9 +116,10 @@ def finds_hang(t, row):
     before = client.gather(row, reeve.address(), lambda pids: len(pids) == WORKERS)
     if row.hang == 'stopped':
         reeve.worker(0).signal(signal.SIGSTOP)
-        asked = []
+        # Enough that its own queue, if it has one, gets some.
+        asked = [client.begin(row, reeve.address(), row.path) for _ in range(64)]
     else:
-        asked = [client.provoke(row, reeve.address())]
+        asked = [client.begin(row, reeve.address(), row.hang)]
     hang = reeve.wait_for('hang')
     victim = t.handle(hang['pid'])
     reeve.death(victim)
