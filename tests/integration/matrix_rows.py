@@ -45,6 +45,8 @@ _NO_BEATS = 'nothing in it beats without `liveness: preload`'
 
 _CLOSES = 'on TERM it closes connections that it has accepted and whose request has not arrived'
 
+_ENDS = 'it ends at once on TERM'
+
 _STARTER = ('--env', 'SERVER_STARTER_PORT=127.0.0.1:{port:web}={fd:web}', '--env',
             'SERVER_STARTER_GENERATION={generation}')
 
@@ -87,6 +89,26 @@ ROWS = (
         ('/bin/sh', '-c', 'exec /usr/bin/uvicorn app:app --fd {fd:web} --no-access-log'),
         programs=('/usr/bin/uvicorn',), files={'app.py': files.ASGI}, path='/pid', lost=10,
         lost_why=_CLOSES, **_COMMON),
+    Row('http_server', '`python3 -m http.server`', 'python3',
+        ('/usr/bin/python3', '-m', 'http.server', '--bind', '127.0.0.1', '--directory',
+         '/proc/self', '{port}'),
+        options=('--handoff', 'adopt'), path='/task/', lost=30, lost_why=_ENDS, **_COMMON),
+    Row('node', 'node `http`', 'nodejs', ('/usr/bin/node', 'server.js'),
+        options=('--handoff', 'adopt'), files={'server.js': files.NODE}, path='/pid',
+        lost=30, lost_why=_ENDS, **_COMMON),
+    Row('go', 'Go `net/http`, static', 'golang-go', ('{dir}/server',),
+        options=('--handoff', 'adopt'), files={'server.go': files.GO}, path='/pid',
+        build=(('/usr/bin/go', 'build', '-o', 'server', 'server.go'),),
+        programs=('/usr/bin/go',), lost=30, lost_why=_ENDS, **_COMMON),
+    Row('java', "Java, the JDK's HttpServer", 'default-jdk-headless',
+        ('/usr/bin/java', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-cp', '{dir}', 'Server'),
+        options=('--handoff', 'adopt'), files={'Server.java': files.JAVA}, path='/pid',
+        build=(('/usr/bin/javac', 'Server.java'),),
+        programs=('/usr/bin/java', '/usr/bin/javac'), lost=30, lost_why=_ENDS, **_COMMON),
+    Row('static', 'a static C server', 'gcc, libc6-dev', ('{dir}/server',),
+        options=('--handoff', 'adopt'), files={'server.c': files.C}, path='/pid',
+        build=(('/usr/bin/gcc', '-static', '-o', 'server', 'server.c'),),
+        programs=('/usr/bin/gcc',), lost=30, lost_why=_ENDS, **_COMMON),
 )
 
 
