@@ -56,6 +56,30 @@ def measure_throughput(context, workers, fresh):
             **samples}
 
 
+def _bind_cost(path):
+    """What the program says; it writes at the end, in one piece."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if path.exists() and path.read_text(encoding='ascii').endswith('\n'):
+            return json.loads(path.read_text(encoding='ascii'))
+        time.sleep(0.05)
+    raise Failed('bind-cost did not write its figures')
+
+
+def measure_adopt(context):
+    """A bind that reeve answers, beside one that the kernel does."""
+    hand, adopted = context.folder / 'bind-by-hand', context.folder / 'bind-adopted'
+    with subprocess.Popen([context.tool('bind-cost'), '0', hand]) as process:
+        try:
+            by_hand = _bind_cost(hand)
+        finally:
+            process.terminate()
+    options = ['--listen', '127.0.0.1:0', '--workers', '1', '--handoff', 'adopt']
+    with Reeve(context, options, [context.tool('bind-cost'), '{port:web}', adopted]) as reeve:
+        reeve.wait('worker_ready', 1)
+        return {'hand': by_hand, 'adopted': _bind_cost(adopted)}
+
+
 def measure_size(context):
     """Bytes of the binary, as built and stripped."""
     stripped = context.folder / 'stripped'

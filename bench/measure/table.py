@@ -101,6 +101,14 @@ def _throughput(record, summary):
             peers_of.spread(summary, f'throughput_{kind}', lambda value: f'{value:.2f}')]
 
 
+def _adopt(record, _summary):
+    hand, adopted = record['hand'], record['adopted']
+    return ['bind that is answered with the pool\'s socket', '',
+            f'{hand["bind_us"]:.1f} us by the kernel', f'{adopted["bind_us"]:.1f} us',
+            f'listen {adopted["listen_us"]:.1f} us; any other call '
+            f'{adopted["call_ns"] - hand["call_ns"]:+.1f} ns', '']
+
+
 def _size(record, _summary):
     return ['size of the binary', '', '', f'{record["stripped"] / MIB / MIB:.1f} MiB stripped', '',
             '']
@@ -113,7 +121,8 @@ def _build(record, _summary):
 
 
 _ROWS = {'crash': (_crash,), 'hang': (_hang,), 'idle': (_memory, _wakeups), 'scrape': (_scrape,),
-         'spawn': (_spawn,), 'beats': (_beats,), 'throughput': (_throughput,), 'size': (_size,),
+         'spawn': (_spawn,), 'beats': (_beats,), 'throughput': (_throughput,), 'adopt': (_adopt,),
+         'size': (_size,),
          'build': (_build,)}
 _HEADINGS = ('what', 'budget', 'raw fork+exec', 'reeve', 'difference', 'peers')
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 
 import runner
 from admin import call
@@ -65,9 +66,9 @@ func main() {
 '''
 
 
-def _pool(t, command, workers=4, listen='127.0.0.1:0', **more):
+def _pool(t, command, workers=4, listen='127.0.0.1:0', extra='', **more):
     config = POOL.format(command=json.dumps(command), workers=workers, listen=listen)
-    return t.reeve(config=config, **more)
+    return t.reeve(config=config + extra, **more)
 
 
 def _static(t):
@@ -208,15 +209,23 @@ def test_unix_path(t):
 
 
 def test_a_port_that_is_none_of_the_pool(t):
-    """A worker that binds another port than the pool's would be taken for ready."""
-    command = [t.built('tests/integration/workers/test-binder'), '1']
-    reeve = _pool(t, ['/bin/sh', '-c', '"$0" 0 & wait', command[0]], workers=1,
-                  listen='127.0.0.1:0')
-    reeve.wait_for('worker_started')
-    reeve.signal(signal.SIGTERM)
-    reeve.finish(0)
-    reeve.never('worker_ready')
+    """A worker that binds another port than the pool's would be met by silence."""
+    with socket.create_server(('127.0.0.1', 0)) as other:
+        port = other.getsockname()[1]
+        binder = t.built('tests/integration/workers/test-binder')
+        reeve = _pool(t, [binder, str(port)], workers=1)
+        reeve.wait_for('bind_untouched', asked=f'0.0.0.0:{port}')
+        reeve.wait_line('bind: Address already in use')
+        reeve.finish(3)
     reeve.never('socket_adopted')
+
+
+def test_a_program_that_never_listens(t):
+    """A worker that does not bind at all would be taken for ready, because it is quiet."""
+    reeve = _pool(t, ['sleep', '600'], workers=1, extra='    start_timeout: 300ms\n')
+    reeve.wait_for('start_timeout')
+    reeve.finish(3)
+    reeve.never('worker_ready')
 
 
 def test_without_any_right(t):
