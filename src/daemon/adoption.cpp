@@ -233,7 +233,7 @@ void Adoption::on_bind(const os::BindNotice& notice) {
 
 void Adoption::adopt(const os::BindNotice& notice, const os::BindTarget& target,
                      const Choice& choice, const std::string& asked) {
-    os::Listener& listener = *choice.socket->listener;
+    const os::Listener& listener = *choice.socket->listener;
     if (os::in_epoll_set(notice, target.inode)) {
         return refuse(notice, EADDRINUSE, asked,
                       "its socket is in an epoll set already, which the pool's would not be in");

@@ -22,7 +22,7 @@ namespace reeve::daemon {
 /// One socket that a worker may get.
 struct Adoptable {
     std::string name;
-    std::shared_ptr<os::Listener> listener;
+    std::shared_ptr<const os::Listener> listener;
 };
 
 class Adoption {

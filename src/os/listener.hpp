@@ -98,7 +98,7 @@ public:
     [[nodiscard]] bool has_second_name() const noexcept { return !second_name_.empty(); }
     /// Makes the path lead here again where it does not: true if so. Not where we unlinked it
     /// ourselves, or where somebody else listens by now (EADDRINUSE).
-    [[nodiscard]] Result<bool> restore_path();
+    [[nodiscard]] Result<bool> restore_path() const;
 
     [[nodiscard]] Result<AcceptQueue> queue_length() const noexcept;
 

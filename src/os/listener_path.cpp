@@ -192,7 +192,7 @@ Outcome<void> Listener::keep_second_name() {
     return {};
 }
 
-Result<bool> Listener::restore_path() {
+Result<bool> Listener::restore_path() const {
     if (second_name_.empty() || leads_here(path_)) {
         return false;
     }

@@ -119,7 +119,7 @@ public:
         return count;
     }
     [[nodiscard]] const std::vector<std::string>& adopted() const { return adoption_->adopted(); }
-    os::Listener& socket(std::size_t at = 0) { return *sockets_[at].listener; }
+    const os::Listener& socket(std::size_t at = 0) { return *sockets_[at].listener; }
     std::string at(const std::string& host, std::size_t index = 0) {
         return "bind:" + host + ":" + std::to_string(socket(index).port());
     }
@@ -316,8 +316,9 @@ TEST_CASE("a server that unlinks the pool's path would cut its siblings off") {
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     const std::string path = name + "/web.sock";
     {
-        Scene scene{one(os::UnixPathAddress{path})};
-        REQUIRE(scene.socket().keep_second_name().has_value());
+        auto sockets = one(os::UnixPathAddress{path});
+        REQUIRE(sockets[0]->keep_second_name().has_value());
+        Scene scene{std::move(sockets)};
         const auto leads_here = [&] { return scene.socket().is_reachable(); };
         SUBCASE("before it binds") {
             scene.start({"unlink:" + path, "unix", "bind:" + path, "listen", "wait"});
