@@ -42,7 +42,7 @@ std::string paragraph(std::string_view text, std::size_t indent) {
 }
 
 std::string pad(std::string text, std::size_t width) {
-    text.resize(std::max(text.size(), width), ' ');
+    text.resize(std::max(text.size() + 1, width), ' ');
     return text;
 }
 

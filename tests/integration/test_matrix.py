@@ -114,12 +114,14 @@ def finds_hang(t, row):
     reeve = _start(t, row, '--timeout', TIMEOUT)
     row = _filled(t, row)
     before = client.gather(row, reeve.address(), lambda pids: len(pids) == WORKERS)
+    asked = []
     if row.hang == 'stopped':
-        reeve.worker(0).signal(signal.SIGSTOP)
-        # Enough that its own queue, if it has one, gets some.
-        asked = [client.begin(row, reeve.address(), row.path) for _ in range(64)]
+        t.handle(min(before)).signal(signal.SIGSTOP)
     else:
-        asked = [client.begin(row, reeve.address(), row.hang)]
+        asked.append(client.begin(row, reeve.address(), row.hang))
+    if row.option('--liveness', 'auto') == 'queue':
+        # Enough that its own queue gets some.
+        asked += [client.begin(row, reeve.address(), row.path) for _ in range(64)]
     hang = reeve.wait_for('hang')
     victim = t.handle(hang['pid'])
     reeve.death(victim)
