@@ -59,6 +59,10 @@ PHP = '''<?php
 echo getmypid();
 '''
 
+PHP_HANG = '''<?php
+while (true);
+'''
+
 RACK = '''run lambda { |env|
   sleep if env['PATH_INFO'] == '/hang'
   [200, {}, [Process.pid.to_s]]

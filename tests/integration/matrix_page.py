@@ -17,13 +17,13 @@ holds every row to what it says here (`meson test -C build/gcc --suite matrix`),
 written from the same rows (`tests/integration/matrix_page.py`). What was counted in a run is in
 `BUILD/matrix/`.
 
-- **serves**: four processes answer.
-- **crash**: one is killed by SIGKILL and replaced; four answer again.
-- **hang**: one stops to answer, is found after `timeout` and replaced, and no other is.
-- **rotation**: each is replaced at its quota, under load, and nothing but the quota is the reason.
-- **reload**: all are replaced twice, under load.
-- **lost**: requests that were refused, reset or not answered in that load, each on a connection
-  of its own.
+Every row serves from four processes, and one that is killed by SIGKILL is replaced. Besides:
+
+- **hang**: a worker that is stopped, or blocked by a request that never ends, is found after
+  `timeout` and replaced, and no other is.
+- **rotation**: each worker is replaced at its quota, under load, and for no other reason.
+- **lost**: requests that were refused, reset or not answered in rotations and in two reloads under
+  load, each on a connection of its own.
 '''
 
 
@@ -32,26 +32,30 @@ def cell(text):
 
 
 def table():
-    lines = ['| server | handoff | liveness | serves | crash | hang | rotation | reload | lost |',
-             '|---|---|---|---|---|---|---|---|---|']
+    lines = ['| server | handoff | accept | liveness | hang | rotation | lost |',
+             '|---|---|---|---|---|---|---|']
     for row in ROWS:
-        hang = {'': 'no', 'stopped': 'yes, stopped'}.get(row.hang, 'yes, blocked')
-        lost = f'at most {row.lost}' if row.lost else '0'
+        way = 'stopped' if row.hang == 'stopped' else 'blocked'
+        hang = 'not found' if row.liveness == 'auto' else f'found, {way}'
+        lost = f'a few of some 10,000, fewer than {row.lost}' if row.lost else '0'
         lines.append('| ' + ' | '.join([
-            cell(row.title), row.option('--handoff', 'inherit'), row.option('--liveness', 'auto'),
-            'yes', 'yes', hang, f'by {row.quota}', 'yes', lost]) + ' |')
+            cell(row.title), row.option('--handoff', 'inherit'), row.option('--accept', 'shared'),
+            row.liveness, hang, f'by {row.quota}', lost]) + ' |')
     return '\n'.join(lines) + '\n'
 
 
 def why(row):
     """What the row cannot, and why."""
     found = []
-    if not row.hang:
-        found.append(f'A hang is not found: {row.no_hang}.')
-    if row.quota != 'requests':
-        found.append(f'Rotation is by lifetime: {row.quota_why}.')
+    if row.liveness == 'auto':
+        found.append('A hang is not found: nothing in it beats.')
+    if row.quota == 'lifetime':
+        found.append('Rotation is by lifetime: nobody counts its requests.')
     if row.lost:
-        found.append(f'Requests may be lost: {row.lost_why}.')
+        found.append(f'Requests may be lost: {row.cuts}.')
+    elif row.cuts:
+        found.append(f'Alone {row.cuts.removeprefix("on TERM ")}: reeve sends it no connections '
+                     'before.')
     if row.note:
         found.append(row.note + '.')
     return found

@@ -22,12 +22,8 @@ class Row:
     path: str = '/'
     fastcgi: bool = False
     programs: tuple = ()         # what must be there
-    hang: str = ''               # the path whose request never ends; or "stopped", or ""
-    no_hang: str = ''            # why a hang is not found
-    quota: str = 'requests'      # or "lifetime"
-    quota_why: str = ''
-    lost: int = 0                # of a reload or rotation, at most, under load
-    lost_why: str = ''
+    hang: str = 'stopped'        # the path whose request never ends; or "stopped", by SIGSTOP
+    cuts: str = ''               # why some requests are lost where all share one queue
     killed: bool = False         # some need it after graceful_timeout, with nothing in flight
     note: str = ''
 
@@ -40,75 +36,92 @@ class Row:
         at = [i for i, word in enumerate(self.options) if word == name]
         return self.options[at[0] + 1] if at else default
 
+    @property
+    def liveness(self):
+        return self.option('--liveness', 'auto')
 
-_NO_BEATS = 'nothing in it beats without `liveness: preload`'
+    @property
+    def quota(self):
+        """What makes its workers due: requests, where somebody counts them."""
+        return 'requests' if self.liveness == 'preload' else 'lifetime'
 
+    @property
+    def lost(self):
+        """Requests of a load that may fail."""
+        shared = self.option('--accept', 'shared') == 'shared'
+        return LOST if self.cuts and shared else 0
+
+
+LOST = 30
 _CLOSES = 'on TERM it closes connections that it has accepted and whose request has not arrived'
-
 _ENDS = 'it ends at once on TERM'
 
+# What one part of reeve or another gives to a program that knows nothing of it.
+_PRELOAD = ()
+_OWN = ()
+_QUEUE = ()
+_ADOPT = ('--handoff', 'adopt')
 _STARTER = ('--env', 'SERVER_STARTER_PORT=127.0.0.1:{port:web}={fd:web}', '--env',
             'SERVER_STARTER_GENERATION={generation}')
-
-_COMMON = {'no_hang': _NO_BEATS, 'quota': 'lifetime', 'quota_why': 'no requests are counted'}
 
 ROWS = (
     Row('uvicorn', 'uvicorn', 'uvicorn',
         ('/usr/bin/uvicorn', 'app:app', '--fd', '{fd:web}', '--no-access-log'),
-        files={'app.py': files.ASGI}, path='/pid', lost=10, lost_why=_CLOSES, **_COMMON),
-    Row('gunicorn', 'gunicorn, one worker each', 'gunicorn',
-        ('/usr/bin/gunicorn', 'app:app'), files={'app.py': files.WSGI}, path='/pid', **_COMMON),
+        options=(*_OWN, *_PRELOAD), files={'app.py': files.ASGI}, path='/pid', hang='/hang',
+        cuts=_CLOSES),
+    Row('gunicorn', 'gunicorn, one worker each', 'gunicorn', ('/usr/bin/gunicorn', 'app:app'),
+        options=_PRELOAD, files={'app.py': files.WSGI}, path='/pid', hang='/hang'),
     Row('nginx', 'nginx', 'nginx-light',
         ('/usr/sbin/nginx', '-p', '{dir}', '-c', 'nginx.conf', '-e', 'stderr'),
-        options=('--env', 'NGINX={fd:web};', '--stop-signal', 'QUIT'),
-        files={'nginx.conf': files.NGINX}, path='/pid', **_COMMON),
+        options=('--env', 'NGINX={fd:web};', '--stop-signal', 'QUIT', *_OWN, *_PRELOAD),
+        files={'nginx.conf': files.NGINX}, path='/pid'),
     Row('php_fpm', 'php-fpm', 'php8.2-fpm',
         ('/usr/sbin/php-fpm8.2', '-F', '-R', '-n', '-y', '{dir}/fpm.conf'),
-        options=('--env', 'FPM_SOCKETS={addr:web}:{port:web}={fd:web}', '--stop-signal', 'QUIT'),
-        files={'fpm.conf': files.FPM, 'pid.php': files.PHP}, path='{dir}/pid.php', fastcgi=True,
-        **_COMMON),
+        options=('--env', 'FPM_SOCKETS={addr:web}:{port:web}={fd:web}', '--stop-signal', 'QUIT',
+                 *_PRELOAD),
+        files={'fpm.conf': files.FPM, 'pid.php': files.PHP, 'hang.php': files.PHP_HANG},
+        path='{dir}/pid.php', hang='{dir}/hang.php', fastcgi=True),
     Row('puma', 'puma', 'puma',
         ('/usr/bin/puma', '-b', 'tcp://{addr:web}:{port:web}', '-t', '1:4', 'config.ru'),
-        files={'config.ru': files.RACK}, path='/pid', lost=5,
-        lost_why=_CLOSES, **_COMMON),
+        options=(*_OWN, *_PRELOAD), files={'config.ru': files.RACK}, path='/pid', cuts=_CLOSES),
     Row('uwsgi', 'uWSGI', 'uwsgi-core, uwsgi-plugin-python3',
         ('/usr/bin/uwsgi', '--plugin', 'python3', '--http-socket', 'fd://{fd:web}', '--wsgi-file',
          'app.py', '--callable', 'app', '--disable-logging', '--master', '--exit-on-reload'),
-        options=('--stop-signal', 'HUP', '--graceful-timeout', '10s'),
-        files={'app.py': files.WSGI}, path='/pid', killed=True,
+        options=('--stop-signal', 'HUP', '--graceful-timeout', '10s', *_PRELOAD),
+        files={'app.py': files.WSGI}, path='/pid', hang='/hang', killed=True,
         note='HUP with `--exit-on-reload` is its only stop that finishes first. Its master may '
-             'fail to notice that its process has ended, and is killed after graceful_timeout',
-        **_COMMON),
+             'fail to notice that its process has ended, and is killed after graceful_timeout'),
     Row('h2o', 'h2o', 'h2o', ('/usr/bin/h2o', '-c', '{dir}/h2o.conf'),
-        options=_STARTER, files={'h2o.conf': files.H2O}, **_COMMON),
+        options=(*_STARTER, *_OWN, *_PRELOAD), files={'h2o.conf': files.H2O}),
     Row('starlet', 'Starlet', 'starlet',
         ('/usr/bin/plackup', '-E', 'deployment', '-s', 'Starlet', '--max-workers', '1',
          '--max-reqs-per-child', '1000000', 'app.psgi'),
-        options=_STARTER, files={'app.psgi': files.PSGI}, path='/pid', **_COMMON),
+        options=(*_STARTER, *_PRELOAD), files={'app.psgi': files.PSGI}, path='/pid',
+        hang='/hang'),
     Row('shell', 'uvicorn through `sh -c`', 'uvicorn',
         ('/bin/sh', '-c', 'exec /usr/bin/uvicorn app:app --fd {fd:web} --no-access-log'),
-        programs=('/usr/bin/uvicorn',), files={'app.py': files.ASGI}, path='/pid', lost=10,
-        lost_why=_CLOSES, **_COMMON),
+        options=(*_OWN, *_PRELOAD), programs=('/usr/bin/uvicorn',), files={'app.py': files.ASGI},
+        path='/pid', hang='/hang', cuts=_CLOSES),
     Row('http_server', '`python3 -m http.server`', 'python3',
         ('/usr/bin/python3', '-m', 'http.server', '--bind', '127.0.0.1', '--directory',
          '/proc/self', '{port}'),
-        options=('--handoff', 'adopt'), path='/task/', lost=30, lost_why=_ENDS, **_COMMON),
+        options=(*_ADOPT, *_OWN, *_PRELOAD), path='/task/', cuts=_ENDS),
     Row('node', 'node `http`', 'nodejs', ('/usr/bin/node', 'server.js'),
-        options=('--handoff', 'adopt'), files={'server.js': files.NODE}, path='/pid',
-        lost=30, lost_why=_ENDS, **_COMMON),
+        options=(*_ADOPT, *_OWN, *_PRELOAD), files={'server.js': files.NODE}, path='/pid',
+        hang='/hang', cuts=_ENDS),
     Row('go', 'Go `net/http`, static', 'golang-go', ('{dir}/server',),
-        options=('--handoff', 'adopt'), files={'server.go': files.GO}, path='/pid',
+        options=(*_ADOPT, *_QUEUE), files={'server.go': files.GO}, path='/pid',
         build=(('/usr/bin/go', 'build', '-o', 'server', 'server.go'),),
-        programs=('/usr/bin/go',), lost=30, lost_why=_ENDS, **_COMMON),
+        programs=('/usr/bin/go',), cuts=_ENDS),
     Row('java', "Java, the JDK's HttpServer", 'default-jdk-headless',
         ('/usr/bin/java', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-cp', '{dir}', 'Server'),
-        options=('--handoff', 'adopt'), files={'Server.java': files.JAVA}, path='/pid',
+        options=(*_ADOPT, *_OWN, *_PRELOAD), files={'Server.java': files.JAVA}, path='/pid',
         build=(('/usr/bin/javac', 'Server.java'),),
-        programs=('/usr/bin/java', '/usr/bin/javac'), lost=30, lost_why=_ENDS, **_COMMON),
+        programs=('/usr/bin/java', '/usr/bin/javac'), cuts=_ENDS),
     Row('static', 'a static C server', 'gcc, libc6-dev', ('{dir}/server',),
-        options=('--handoff', 'adopt'), files={'server.c': files.C}, path='/pid',
+        options=(*_ADOPT, *_QUEUE), files={'server.c': files.C}, path='/pid', hang='/hang',
         build=(('/usr/bin/gcc', '-static', '-o', 'server', 'server.c'),),
-        programs=('/usr/bin/gcc',), lost=30, lost_why=_ENDS, **_COMMON),
+        programs=('/usr/bin/gcc',), cuts=_ENDS),
 )
 
 
