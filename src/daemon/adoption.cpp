@@ -51,16 +51,6 @@ int domain_of(int fd) {
     return domain;
 }
 
-int family_of(const os::BindAddress& asked, int domain) {
-    // An IPv6 socket may ask for an IPv4 address that is mapped into IPv6.
-    if (std::holds_alternative<os::InetAddress>(asked)) {
-        return std::get<os::InetAddress>(asked).v6 ? AF_INET6
-               : domain == AF_INET6                ? AF_INET6
-                                                   : AF_INET;
-    }
-    return AF_UNIX;
-}
-
 bool is_stream(const os::BindTarget& target) {
     if (target.type != SOCK_STREAM) return false;
     if (target.domain == AF_UNIX) return true;
@@ -210,9 +200,8 @@ void Adoption::on_bind(const os::BindNotice& notice) {
         }
         return let_through();
     }
-    if (!is_stream(*target) || family_of(*asked, target->domain) != target->domain) {
-        return let_through();
-    }
+    // An address of another family than the socket's is an error that the kernel knows best.
+    if (!is_stream(*target) || bytes->storage.ss_family != target->domain) return let_through();
     if (!notices_.waits(notice)) return;
     const std::string shown = os::text_of(*asked);
     const Choice choice = choose(notice, *asked, *target);

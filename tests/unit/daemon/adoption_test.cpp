@@ -194,6 +194,9 @@ TEST_CASE("a bind that is none of the pool's would be lost or answered by reeve"
     SUBCASE("the same port at another address") {
         CHECK(scene.run({"tcp4", scene.at("127.0.0.2"), "listen"}) == "bind=0\nlisten=0\n");
     }
+    SUBCASE("an IPv4 address on an IPv6 socket") {
+        CHECK(scene.run({"tcp6", "as-v4", scene.at("127.0.0.1")}) == "bind=EINVAL\n");
+    }
     SUBCASE("a descriptor that is not open") {
         CHECK(scene.run({"no-fd", scene.at("127.0.0.1"), "listen"}) ==
               "bind=EBADF\nlisten=EBADF\n");

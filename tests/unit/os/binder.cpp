@@ -157,6 +157,8 @@ void run(State state, char** step) {
         const std::string word = *step;
         if (word.starts_with("bind:")) {
             say("bind", again([&] { return bind_to(state, word.substr(5)); }));
+        } else if (word == "as-v4") {
+            state.family = AF_INET;
         } else if (word.starts_with("unlink:")) {
             say("unlink", ::unlink(word.c_str() + 7));
         } else if (word.starts_with("chdir:")) {
