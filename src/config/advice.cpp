@@ -330,9 +330,11 @@ std::vector<std::string> known_mistakes(const core::PoolConfig& pool) {
     const auto name = std::string{row->title};
     const auto signal = parse_signal(row->stop_signal).value;
     if (pool.policy.stop_signal != signal && !is_written(pool, "stop_signal")) {
+        const bool lacks = !row->needs.empty() && !has_flag(unwrapped.command, row->needs);
         out.push_back(
             "stop_signal: " + name + " drains on " + std::string{row->stop_signal} +
-            ", and TERM cuts its requests; stop_signal: " + std::string{row->stop_signal});
+            ", and TERM cuts its requests; stop_signal: " + std::string{row->stop_signal} +
+            (lacks ? ", and " + split(row->needs, '|').front() : ""));
     }
     const auto variable = std::string{row->env.substr(0, row->env.find('='))};
     const bool inherits = pool.process.handoff == core::Handoff::inherit && !pool.listen.empty();

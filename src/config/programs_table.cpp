@@ -115,12 +115,12 @@ constexpr std::array rows{
             .handoff_why = by_number,
             .arguments = "--http-socket fd://{fd:web}",
             .given = "--socket|-s|--http-socket|--fastcgi-socket|--ini|--xml|--yaml",
-            .drain = "it ends at once; with --die-on-term it exits instead of reloading itself",
-            .cuts = true,
-            .needs = "--die-on-term",
-            .warnings = "without --master it ends with what it serves; with --master and `hook-"
-                        "master-start = unix_signal:15 gracefully_kill_them_all` it finishes "
-                        "first"},
+            .stop_signal = "HUP",
+            .drain =
+                "with --exit-on-reload it finishes open requests and exits; on TERM it reloads "
+                "itself, or with --die-on-term cuts them",
+            .needs = "--exit-on-reload|--ini|--xml|--yaml",
+            .warnings = "it needs --master to drain, and one process, its default"},
     Program{.names = "starman|starlet|plackup",
             .title = "Plack",
             .handoff_why = "Starlet and Starman take the sockets of SERVER_STARTER_PORT",

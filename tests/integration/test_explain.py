@@ -7,6 +7,7 @@ import subprocess
 
 import runner
 from harness import check, equal
+from matrix_rows import ROWS, missing
 
 UVICORN = '/usr/bin/uvicorn'
 APP = '''import os
@@ -62,6 +63,19 @@ def test_what_is_advised_for_uvicorn_serves(t):
     reeve = t.shell('exec ' + advice['run'], path=folder)
     reeve.wait_ready(2)
     reeve.wait_pids(lambda pids: len(pids) == 2, path='/')
+
+
+def test_what_is_advised_is_what_the_matrix_runs(t):
+    """The table of known programs would say other things than real servers were seen to do."""
+    tried = [row for row in ROWS if not row.build and not missing(row)]
+    t.skip_unless(tried, 'none of the servers is here')
+    for row in tried:
+        command = [word.replace('{port}', '8000') for word in row.command]
+        advice = json.loads(_explain(t, '--json', '--listen', '127.0.0.1:8000', '--', *command))
+        options = advice['pools'][0]['options']
+        for key, default in (('handoff', 'inherit'), ('stop_signal', 'TERM')):
+            equal(options[key]['value'], row.option('--' + key.replace('_', '-'), default),
+                  f'{key} of {row.name}')
 
 
 if __name__ == '__main__':

@@ -128,7 +128,8 @@ TEST_CASE("a program would be stopped by a signal that cuts its requests, withou
     CHECK(advice_for({"httpd"}, tcp).stop_signal.value == "WINCH");
     CHECK_FALSE(advice_for({"gunicorn"}, tcp).stop_signal.added);
     CHECK(warns(advice_for({"./unheard-of"}, tcp), "unknown program: TERM may cut"));
-    CHECK(warns(advice_for({"uwsgi"}, tcp), "--die-on-term"));
+    CHECK(warns(advice_for({"uwsgi"}, tcp), "it needs --exit-on-reload"));
+    CHECK_FALSE(warns(advice_for({"uwsgi", "--exit-on-reload"}, tcp), "it needs --exit-on-reload"));
     CHECK_FALSE(warns(advice_for({"uvicorn", "a"}, tcp), "cut"));
     const auto written = advice_for({"nginx"}, "listen: 127.0.0.1:1, stop_signal: TERM");
     CHECK(written.stop_signal.value == "TERM");
