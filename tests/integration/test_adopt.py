@@ -184,7 +184,7 @@ def test_go(t):
     go = shutil.which('go')
     t.skip_unless(go, 'go is missing: apt-get install golang-go')
     t.start(go, 'build', '-o', t.path('pid'), t.file('pid.go', GO),
-            env={'CGO_ENABLED': '0', 'GOCACHE': t.path('cache'), 'GOFLAGS': '-mod=mod'}).wait()
+            env={'CGO_ENABLED': '0', 'GOCACHE': t.path('cache'), 'GOFLAGS': '-mod=mod'}).wait(240)
     _serves_and_recovers(_pool(t, [t.path('pid'), '{port:web}'], listen='0.0.0.0:0'), 4)
 
 
