@@ -37,11 +37,11 @@ _reeve_flags()
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --liveness --ready --ready-after --ready-for \
-            --timeout --start-timeout --graceful-timeout --abort-timeout --core-timeout \
-            --kill-grace --request-timeout --slow-request --beat-interval --sample-interval \
-            --stable-after --backoff-min --backoff-max --give-up-after --on-give-up \
-            --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
+            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
+            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
+            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
+            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
             --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
             --max-draining --update --after --before-start --before-start-timeout --min-ready \
             --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
@@ -51,11 +51,11 @@ _reeve_flags()
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --liveness --ready --ready-after --ready-for \
-            --timeout --start-timeout --graceful-timeout --abort-timeout --core-timeout \
-            --kill-grace --request-timeout --slow-request --beat-interval --sample-interval \
-            --stable-after --backoff-min --backoff-max --give-up-after --on-give-up \
-            --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
+            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
+            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
+            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
+            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
             --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
             --max-draining --update --after --before-start --before-start-timeout --min-ready \
             --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
@@ -65,11 +65,11 @@ _reeve_flags()
             -h --help -c --config --json --name --stop-delay --queue-grace --log-format \
             --log-level --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --liveness --ready --ready-after --ready-for \
-            --timeout --start-timeout --graceful-timeout --abort-timeout --core-timeout \
-            --kill-grace --request-timeout --slow-request --beat-interval --sample-interval \
-            --stable-after --backoff-min --backoff-max --give-up-after --on-give-up \
-            --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
+            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
+            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
+            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
+            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
             --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
             --max-draining --update --after --before-start --before-start-timeout --min-ready \
             --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
@@ -79,11 +79,11 @@ _reeve_flags()
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --liveness --ready --ready-after --ready-for \
-            --timeout --start-timeout --graceful-timeout --abort-timeout --core-timeout \
-            --kill-grace --request-timeout --slow-request --beat-interval --sample-interval \
-            --stable-after --backoff-min --backoff-max --give-up-after --on-give-up \
-            --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
+            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
+            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
+            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
+            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
             --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
             --max-draining --update --after --before-start --before-start-timeout --min-ready \
             --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
@@ -137,7 +137,8 @@ _reeve_values()
         --workers) ;;
         --listen) ;;
         --handoff) echo "inherit receive adopt" ;;
-        --liveness) echo "auto native required none" ;;
+        --accept) echo "shared per-worker" ;;
+        --liveness) echo "auto native required queue none" ;;
         --ready) echo "auto native listen delay" ;;
         --ready-after) ;;
         --ready-for) ;;

@@ -21,6 +21,7 @@ static int64_t last_answer_ns;
 static int64_t gap_ns;
 static int64_t gap_at_ns;
 static long pids[PIDS_MAX];
+static uint64_t answers_of[PIDS_MAX];
 static unsigned pid_count;
 static struct {
     int64_t at_ns;
@@ -54,6 +55,9 @@ static void note_pid(long pid) {
     if (pids[place] == 0 && pid_count < PIDS_MAX / 2) {
         pids[place] = pid;
         pid_count++;
+    }
+    if (pids[place] == pid) {
+        answers_of[place]++;
     }
 }
 
@@ -124,7 +128,15 @@ static void print_pids(FILE* out) {
     for (unsigned i = 0; i < count; i++) {
         fprintf(out, "%s%ld", i > 0 ? ", " : "", sorted[i]);
     }
-    fprintf(out, "]");
+    fprintf(out, "], \"answers_by_pid\": {");
+    const char* between = "";
+    for (unsigned i = 0; i < PIDS_MAX; i++) {
+        if (pids[i] != 0) {
+            fprintf(out, "%s\"%ld\": %llu", between, pids[i], (unsigned long long)answers_of[i]);
+            between = ", ";
+        }
+    }
+    fprintf(out, "}");
 }
 
 static void print_noted(const struct report* report, FILE* out) {

@@ -233,11 +233,13 @@ bool is_off(const core::PoolPolicy& policy, std::string_view setting) {
 
 void add_heartbeat_limits(const core::PoolConfig& pool, std::vector<Unenforced>& out) {
     const auto liveness = pool.policy.liveness;
-    if (liveness != core::Liveness::none && liveness != core::Liveness::automatic) {
+    if (liveness != core::Liveness::none && liveness != core::Liveness::automatic &&
+        liveness != core::Liveness::queue) {
         return;
     }
     const bool certain = liveness == core::Liveness::none;
     for (const auto* setting : needs_heartbeats) {
+        if (setting == std::string_view{"timeout"} && liveness == core::Liveness::queue) continue;
         if (!is_written(pool, setting) || is_off(pool.policy, setting)) {
             continue;
         }
@@ -275,7 +277,10 @@ bool is_written(const core::PoolConfig& pool, std::string_view option) {
     return std::find(pool.written.begin(), pool.written.end(), option) != pool.written.end();
 }
 
-void check_pool(core::PoolConfig& pool, Reading& reading) { PoolCheck{pool, reading}.run(); }
+void check_pool(core::PoolConfig& pool, Reading& reading) {
+    PoolCheck{pool, reading}.run();
+    check_accept(pool, reading);
+}
 
 namespace {
 

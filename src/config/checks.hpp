@@ -13,6 +13,8 @@ namespace reeve::config {
 /// Fills in what follows from other options (the capped beat interval, the output that
 /// `orphans: keep` implies, the has_... fields) and reports what contradicts itself in one pool.
 void check_pool(core::PoolConfig& pool, Reading& reading);
+/// What accept: per-worker and liveness: queue need; check_pool() asks for it.
+void check_accept(const core::PoolConfig& pool, Reading& reading);
 
 /// Reports addresses that two sockets claim.
 void check_addresses(const core::Config& config, Reading& reading);

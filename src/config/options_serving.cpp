@@ -7,6 +7,7 @@ namespace reeve::config {
 
 namespace {
 
+using core::Accept;
 using core::Handoff;
 using core::Liveness;
 using core::PoolConfig;
@@ -25,6 +26,14 @@ constexpr std::array handoffs{
           "that cannot be told to do otherwise"),
 };
 
+constexpr std::array accepts{
+    named("shared", Accept::shared,
+          "all wait on one accept queue: best for workers that take one request at a time"),
+    named("per-worker", Accept::per_worker,
+          "each has a queue of its own, and new connections go to those that are ready: best for "
+          "event loops; TCP only"),
+};
+
 constexpr std::array livenesses{
     named("auto", Liveness::automatic,
           "heartbeats are taken if they come; only a worker that has sent one can hang"),
@@ -32,6 +41,9 @@ constexpr std::array livenesses{
           "the worker speaks the protocol (libreeve-worker or a client library)"),
     named("required", Liveness::required,
           "as native, and a worker that never beats counts as hung too"),
+    named("queue", Liveness::queue,
+          "as auto, and a worker also hangs that leaves connections in its queue and does not run; "
+          "for any program; needs accept: per-worker"),
     named("none", Liveness::none, "no heartbeats: no worker is ever found hung"),
 };
 
@@ -63,6 +75,10 @@ const std::array rows{
            "fine."},
     Option{"handoff", Scope::pool, choice<&ProcessConfig::handoff>(handoffs), Reload::roll,
            "inherit", "How the sockets get to the worker."},
+    Option{
+        "accept", Scope::pool, choice<&PoolPolicy::accept>(accepts), Reload::restart, "shared",
+        "Where connections wait for a worker. With per-worker, reeve holds two sockets for each, "
+        "so that what waits outlives it, and sends new connections to who is ready."},
     Option{"liveness", Scope::pool, choice<&PoolPolicy::liveness>(livenesses), Reload::roll, "auto",
            "Where signs of life come from. timeout, max_requests, request_timeout and slow_request "
            "need them."},

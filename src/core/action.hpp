@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/beat.hpp"
 #include "core/command.hpp"
@@ -18,6 +19,7 @@ struct Spawn {
     Seat seat;
     Generation generation{};
     std::uint64_t quota_requests = 0;  ///< jitter included; 0 = none
+    Side side = Side::a;               ///< of its seat's sockets, where each seat has its own
 };
 
 /// Send a signal to the worker alone or to its whole process group.
@@ -32,6 +34,33 @@ struct Signal {
 struct Drain {
     Incarnation incarnation{};
     Duration within{};
+};
+
+/// Where new connections may go: to the socket of one side of a seat, for a worker of this
+/// generation.
+struct Place {
+    SlotIndex slot{};
+    Side side{};
+    Generation generation{};
+    friend bool operator==(const Place&, const Place&) = default;
+};
+
+/// From now on new connections of a pool whose seats have their own sockets go to these places.
+struct Steer {
+    PoolIndex pool{};
+    std::vector<Place> places;
+};
+
+/// Look how many connections wait for the worker, and how many are busy in it, or else, where some
+/// wait, whether it runs. Answered by QueueSeen.
+struct LookAtQueue {
+    Incarnation incarnation{};
+    bool busy = false;
+};
+
+/// Look how many connections wait at each side of a seat. Answered by SidesSeen.
+struct LookAtSides {
+    Seat seat;
 };
 
 /// Look whether the kernel shows that the worker accepts connections. Answered by Probed.
@@ -117,8 +146,9 @@ struct Leave {
     int exit_code = 0;
 };
 
-using Action = std::variant<Spawn, Signal, Drain, Probe, Examine, Sample, Describe, RunHangHook,
-                            RunDegradedHook, IgnoreBeats, RefuseConnections, BeginGeneration,
-                            EndGeneration, KeepGeneration, RunBeforeStart, Reply, Leave>;
+using Action =
+    std::variant<Spawn, Signal, Drain, Steer, LookAtQueue, LookAtSides, Probe, Examine, Sample,
+                 Describe, RunHangHook, RunDegradedHook, IgnoreBeats, RefuseConnections,
+                 BeginGeneration, EndGeneration, KeepGeneration, RunBeforeStart, Reply, Leave>;
 
 }  // namespace reeve::core

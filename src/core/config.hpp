@@ -15,9 +15,12 @@ namespace reeve::core {
 /// How the sockets get to the worker.
 enum class Handoff { inherit, receive, adopt };
 
+/// Whether the workers of a pool share one accept queue, or each has its own.
+enum class Accept { shared, per_worker };
+
 /// Where signs of life come from. `automatic` takes what comes; `required` also kills a worker that
-/// never beat.
-enum class Liveness { automatic, native, required, none };
+/// never beat; `queue` also looks at connections that nobody accepts.
+enum class Liveness { automatic, native, required, queue, none };
 
 /// What makes a worker ready: whatever shows it first, or one kind of sign alone.
 enum class ReadyBy { automatic, native, listen, notify, newline, tcp, http, delay };
@@ -98,6 +101,7 @@ struct PoolPolicy {
     int hang_signal = 6;
     std::vector<int> fatal_exit_codes;
 
+    Accept accept = Accept::shared;
     Liveness liveness = Liveness::automatic;
     ReadyBy ready = ReadyBy::automatic;
     OnGiveUp on_give_up = OnGiveUp::retry;

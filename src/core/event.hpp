@@ -1,7 +1,9 @@
 // Facts that the shell reports to the core, in the past tense. Each names its incarnation.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -107,6 +109,20 @@ struct Sampled {
     std::uint64_t resident_bytes = 0;
 };
 
+/// Answer to LookAtQueue.
+struct QueueSeen {
+    Incarnation incarnation{};
+    std::uint32_t waiting = 0;           ///< connections that it has not accepted
+    std::uint32_t busy = 0;              ///< connections that it has and that are not idle
+    std::optional<std::uint64_t> ran{};  ///< another number once any thread of it ran; if known
+};
+
+/// Answer to LookAtSides: how many connections wait at each.
+struct SidesSeen {
+    Seat seat;
+    std::array<std::uint32_t, 2> waiting{};
+};
+
 /// The on_hang hook of a hung worker ended, in whatever way.
 struct HookEnded {
     Incarnation incarnation{};
@@ -134,9 +150,10 @@ struct BeforeStartEnded {
 /// The one timer fired.
 struct Tick {};
 
-using Event = std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage, Exited, Spawned,
-                           SpawnFailed, Greeted, SaidReady, Probed, Examined, Sampled, HookEnded,
-                           RotationRequested, Commanded, BeforeStartEnded, Tick>;
+using Event =
+    std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage, Exited, Spawned,
+                 SpawnFailed, Greeted, SaidReady, Probed, Examined, Sampled, QueueSeen, SidesSeen,
+                 HookEnded, RotationRequested, Commanded, BeforeStartEnded, Tick>;
 
 /// Position of an event among those of one turn: signs of life count before anybody is declared
 /// dead, an exit annuls a Ready of the same incarnation, and nobody is respawned while a stop

@@ -24,6 +24,11 @@ constexpr auto number(Id id) noexcept {
     return static_cast<std::underlying_type_t<Id>>(id);
 }
 
+/// Which of the two sockets that a seat has where each has its own.
+enum class Side : std::uint8_t { a, b };
+
+constexpr Side other(Side side) noexcept { return side == Side::a ? Side::b : Side::a; }
+
 /// Where a worker sits.
 struct Seat {
     PoolIndex pool{};

@@ -1,6 +1,7 @@
 // The fixed bounds of the core, next to each other.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,23 @@ inline constexpr Duration clean_exit_after = std::chrono::seconds{1};
 
 /// How long an examination may stay unanswered before the silence counts as confirmed.
 inline constexpr Duration examine_timeout = std::chrono::milliseconds{250};
+
+/// How long nothing may wait in the queue of a worker that is steered away from before it is told
+/// to leave: for handshakes that began before.
+inline constexpr Duration queue_settle = std::chrono::milliseconds{150};
+
+/// How often the queue of such a worker is looked at.
+inline constexpr Duration drain_look_interval = std::chrono::milliseconds{25};
+
+/// Bounds of the interval between two looks at a queue that a worker must not leave standing; in
+/// between it is a tenth of its timeout.
+inline constexpr Duration queue_look_min = std::chrono::milliseconds{20};
+inline constexpr Duration queue_look_max = std::chrono::seconds{1};
+
+/// When a side is looked at that nobody has any more, from then on: a handshake may end late.
+inline constexpr std::array side_looks{Duration{std::chrono::milliseconds{100}},
+                                       Duration{std::chrono::seconds{1}},
+                                       Duration{std::chrono::seconds{5}}};
 
 /// Bounds of the interval between two looks at a booting worker.
 inline constexpr Duration probe_interval_min = std::chrono::milliseconds{5};

@@ -68,6 +68,7 @@ Worker* Pool::find(Incarnation incarnation, SlotIndex slot) {
 void Pool::on_time(Time now, Output& out) {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         if (!is_touched_[i] && (!due_[i] || now < *due_[i])) continue;
+        look_at_sides(slots_[i], slot_index(i), now, out);
         for_each_worker(slots_[i], [&](Worker& worker) {
             const auto due = worker.deadline(policy_of(worker.generation()));
             if (due && now >= *due) worker.on_time(context(slot_index(i), worker, now, out));
@@ -143,6 +144,10 @@ void Pool::reconcile(Time now, Registry& registry, Output& out) {
         }
         say_not_enforced(now, out);
     }
+    if (steers()) {
+        for (std::size_t i = 0; i < slots_.size(); ++i) note_owners(slots_[i], slot_index(i), now);
+        if (!frozen_) steer(out);
+    }
     judge(now, out);
 }
 
@@ -164,6 +169,7 @@ void Pool::replace_lost(Slot& slot, SlotIndex index, Time now, Output& out) {
     }
     slot.current.disown(context(index, slot.current, now, out));
     slot.generation = successor_generation(slot);
+    slot.side = other(slot.side);
     slot.current = std::move(*slot.successor);
     slot.successor.reset();
 }
@@ -178,6 +184,7 @@ void Pool::promote(Slot& slot, SlotIndex index, Time now, Output& out) {
     slot.current.retire(context(index, slot.current, now, out), slot.roll_reason);
     slot.leaving.push_back(std::move(slot.current));
     slot.generation = slot.successor->generation();
+    slot.side = slot.successor->side();
     slot.current = std::move(*slot.successor);
     slot.successor.reset();
 }
@@ -190,7 +197,10 @@ void Pool::replace_failing(Slot& slot, SlotIndex index, Time now, Output& out) {
     if (slot.leaving.size() >= leaving_per_slot_max) return;
     const Context here = context(index, slot.current, now, out);
     slot.current.disown(here);
-    if (slot.successor) slot.generation = successor_generation(slot);
+    if (slot.successor) {
+        slot.generation = successor_generation(slot);
+        slot.side = other(slot.side);
+    }
     Worker next =
         slot.successor ? std::move(*slot.successor) : Worker::in_place_of(here, slot.current);
     slot.successor.reset();
@@ -219,12 +229,14 @@ void Pool::start_waiting(Time now, Registry& registry, Output& out) {
             const Reason why =
                 slot.current.reason() == Reason::none ? Reason::start : slot.current.reason();
             const Context here{policy_of(slot.generation), seat, seed_, now, out};
-            slot.current.start(here, registry.make_incarnation(seat), slot.generation, why);
+            slot.current.start(here, registry.make_incarnation(seat), slot.generation, why,
+                               slot.side);
         }
         if (slot.successor && slot.successor->state() == State::down && may_start()) {
             const Generation next = successor_generation(slot);
             const Context here{policy_of(next), seat, seed_, now, out};
-            slot.successor->start(here, registry.make_incarnation(seat), next, slot.roll_reason);
+            slot.successor->start(here, registry.make_incarnation(seat), next, slot.roll_reason,
+                                  other(slot.side));
         }
     }
 }
@@ -239,6 +251,7 @@ void Pool::roll(Time now, Registry& registry, Output& out) {
             touch(slot_index(i));
         }
         if (slot.off || slot.current.state() != State::serving || slot.successor) continue;
+        if (!has_free_side(slot)) continue;
         if (!slot.current.due_since() && !is_outdated(slot_index(i))) continue;
         if (slot.no_roll_before && !is_outdated(slot_index(i))) continue;
         due.push_back(i);
@@ -282,11 +295,13 @@ bool Pool::begin_roll(SlotIndex index, Time now, Registry& registry, Output& out
         const Generation generation = successor_generation(slot);
         out.records.push_back(RotationStart{about, next, reason});
         slot.successor->start(Context{policy_of(generation), seat, seed_, now, out}, next,
-                              generation, reason);
+                              generation, reason, other(slot.side));
     } else if (std::uint64_t{ready()} + max_unavailable() > wanted()) {
         out.records.push_back(RotationStart{about, Incarnation::none, reason});
         if (outdated && changeover_) slot.generation = forth ? changeover_->to : changeover_->from;
         slot.current.vacate(context(index, slot.current, now, out), reason);
+        // What comes before its successor is there must not keep it.
+        slot.side = other(slot.current.side());
     } else {
         return false;
     }
@@ -351,7 +366,9 @@ void Pool::say_not_enforced(Time now, Output& out) {
     const auto say = [&](bool asked, std::string_view setting) {
         if (asked) out.records.push_back(NotEnforced{index_, setting});
     };
-    say(policy_.timeout_written && policy_.timeout > Duration::zero(), "timeout");
+    say(policy_.timeout_written && policy_.timeout > Duration::zero() &&
+            policy_.liveness != Liveness::queue,
+        "timeout");
     say(policy_.max_requests != 0, "max_requests");
     say(policy_.request_timeout > Duration::zero(), "request_timeout");
     say(policy_.slow_request > Duration::zero(), "slow_request");

@@ -22,7 +22,12 @@ struct Slot {
     std::optional<Time> no_roll_before;  ///< after a successor that failed for good
     Generation generation{};             ///< what the seat is started as the next time
     bool held = false;                   ///< an operator stopped it
-    bool off = false;  ///< nobody is wanted here: held, or beyond the wanted number
+    bool off = false;        ///< nobody is wanted here: held, or beyond the wanted number
+    Side side = Side::a;     ///< where whoever begins in this seat sits down; a successor beside it
+    std::uint8_t owned = 0;  ///< sides that a process has, one bit each
+    std::uint8_t looks = 0;  ///< at what was left behind, so far
+    std::optional<Time> next_look;
+    std::uint32_t left = 0;  ///< connections that were left behind, as far as that was said
 };
 
 /// One configuration of a pool that some worker may still be of.
@@ -106,6 +111,8 @@ public:
     /// Replaces the workers, or one, and gives another chance to those that fail.
     void restart(std::optional<SlotIndex> slot, Time now, Output& out);
     void signal(std::optional<SlotIndex> slot, int number, Output& out);
+    /// What waits where nobody accepts.
+    void see_sides(const SidesSeen& event, Time now, Output& out);
     /// The configuration names it no more: its workers leave and nobody comes.
     void remove(Time now, Output& out);
 
@@ -183,6 +190,12 @@ private:
     void judge(Time now, Output& out);
     void say_not_enforced(Time now, Output& out);
     [[nodiscard]] std::optional<Time> enforcement_check() const;
+    [[nodiscard]] bool steers() const noexcept { return policy_.accept == Accept::per_worker; }
+    [[nodiscard]] bool has_free_side(const Slot& slot) const noexcept;
+    [[nodiscard]] std::vector<Place> places() const;
+    void steer(Output& out);
+    void note_owners(Slot& slot, SlotIndex index, Time now);
+    void look_at_sides(Slot& slot, SlotIndex index, Time now, Output& out);
     void touch(SlotIndex slot);
     void touch_all();
     [[nodiscard]] std::optional<Time> deadline_of(const Slot& slot) const;
@@ -208,6 +221,7 @@ private:
     bool removed_ = false;
     bool stopping_ = false;
     std::vector<Slot> slots_;
+    std::vector<Place> places_;             ///< where new connections go
     std::vector<std::optional<Time>> due_;  ///< by slot; stale for those in touched_
     std::vector<std::uint32_t> touched_;    ///< slots whose workers may have changed, each once
     std::vector<bool> is_touched_;

@@ -296,10 +296,11 @@ void Pool::settle_wanted(Slot& slot, SlotIndex index, Time now, Output& out) {
             slot.successor.reset();
         }
         slot.current.retire(context(index, slot.current, now, out), reason);
+        if (has_process(slot.current.state())) slot.side = other(slot.current.side());
         return;
     }
     if (has_process(slot.current.state())) {
-        if (is_alone() || draining() >= max_draining()) return;
+        if (is_alone() || draining() >= max_draining() || !has_free_side(slot)) return;
         slot.leaving.push_back(std::move(slot.current));
     }
     touch(index);
@@ -318,7 +319,8 @@ void Pool::resize() {
         slots_.resize(wanted_, fresh);
     }
     while (slots_.size() > wanted_ && slots_.back().off && slots_.back().leaving.empty() &&
-           !has_process(slots_.back().current.state())) {
+           !has_process(slots_.back().current.state()) && slots_.back().owned == 0 &&
+           !slots_.back().next_look) {
         slots_.pop_back();
     }
     if (slots_.size() == before) return;

@@ -138,6 +138,7 @@ std::optional<Time> Pool::deadline_of(const Slot& slot) const {
         }
     }
     for (const Worker& worker : slot.leaving) sooner(first, own(worker));
+    if (!frozen_) sooner(first, slot.next_look);
     if (!frozen_ && slot.no_roll_before && slot.current.due_since() && !slot.successor &&
         slot.current.state() == State::serving) {
         sooner(first, slot.no_roll_before);

@@ -32,7 +32,7 @@ constexpr std::array<Row<State>, 9> states{{
     {State::failed, "failed"},
 }};
 
-constexpr std::array<Row<Reason>, 19> reasons{{
+constexpr std::array<Row<Reason>, 20> reasons{{
     {Reason::none, "none"},
     {Reason::start, "start"},
     {Reason::crash, "crash"},
@@ -46,6 +46,7 @@ constexpr std::array<Row<Reason>, 19> reasons{{
     {Reason::flood, "flood"},
     {Reason::own_drain, "own_drain"},
     {Reason::requested, "requested"},
+    {Reason::left_queue, "left_queue"},
     {Reason::core_dump, "core_dump"},
     {Reason::reload, "reload"},
     {Reason::rollback, "rollback"},
@@ -112,6 +113,7 @@ struct NameOf {
     std::string_view operator()(const PoolReload&) const noexcept { return "pool_reload"; }
     std::string_view operator()(const Reload&) const noexcept { return "reload"; }
     std::string_view operator()(const PoolRemoved&) const noexcept { return "pool_removed"; }
+    std::string_view operator()(const QueueLeft&) const noexcept { return "queue_left"; }
     std::string_view operator()(const Scale&) const noexcept { return "scale"; }
     std::string_view operator()(const PoolHold&) const noexcept { return "pool_hold"; }
     std::string_view operator()(const BeforeStart&) const noexcept { return "before_start"; }

@@ -39,15 +39,16 @@ enum class Reason : std::uint8_t {
     requests,         ///< quotas
     lifetime,
     memory,
-    flood,      ///< it floods its heartbeat pipe
-    own_drain,  ///< it said that it is leaving
-    requested,  ///< somebody asked for its replacement
-    core_dump,  ///< it is writing a core dump
-    reload,     ///< of another generation than the one that is wanted
-    rollback,   ///< of the generation that failed
-    scale,      ///< the pool wants fewer workers
-    stopped,    ///< an operator stopped it
-    stop        ///< reeve is leaving
+    flood,       ///< it floods its heartbeat pipe
+    own_drain,   ///< it said that it is leaving
+    requested,   ///< somebody asked for its replacement
+    left_queue,  ///< connections wait where only its successor can take them
+    core_dump,   ///< it is writing a core dump
+    reload,      ///< of another generation than the one that is wanted
+    rollback,    ///< of the generation that failed
+    scale,       ///< the pool wants fewer workers
+    stopped,     ///< an operator stopped it
+    stop         ///< reeve is leaving
 };
 
 std::string_view name(State state) noexcept;
@@ -132,7 +133,8 @@ struct Hang {
     Duration limit{};
     std::uint64_t requests = 0;
     std::uint32_t in_flight = 0;
-    Duration oldest{};  ///< age of its oldest request in flight, 0 = none
+    Duration oldest{};          ///< age of its oldest request in flight, 0 = none
+    std::uint32_t waiting = 0;  ///< connections that it leaves in its queue; 0 = it does not beat
 };
 
 struct SlowRequest {
@@ -286,6 +288,12 @@ struct PoolRemoved {
     PoolIndex pool{};
 };
 
+/// Connections wait at a seat that is not wanted any more: until somebody sits there again.
+struct QueueLeft {
+    Seat seat;
+    std::uint32_t waiting = 0;
+};
+
 /// The number of workers that a pool wants changed by a command.
 struct Scale {
     PoolIndex pool{};
@@ -330,7 +338,7 @@ using Record =
                  KillOverdue, RotationDue, RotationStart, Rotation, RollWait, PoolReady,
                  PoolDegraded, PoolRecovered, PoolGaveUp, GarbageReceived, Flood, StreamsCrowded,
                  Lateness, NotEnforced, ReloadStart, ReloadFailure, PoolReload, Reload, PoolRemoved,
-                 Scale, PoolHold, BeforeStart, StopStart, QueueGraceOver, Stopped>;
+                 QueueLeft, Scale, PoolHold, BeforeStart, StopStart, QueueGraceOver, Stopped>;
 
 /// The record's name in logs, metrics and the event stream: snake_case, stable.
 std::string_view name(const Record& record) noexcept;

@@ -23,6 +23,8 @@ struct RankOf {
     int operator()(const Probed&) const noexcept { return 4; }
     int operator()(const Examined&) const noexcept { return 5; }
     int operator()(const Sampled&) const noexcept { return 5; }
+    int operator()(const QueueSeen&) const noexcept { return 5; }
+    int operator()(const SidesSeen&) const noexcept { return 5; }
     int operator()(const HookEnded&) const noexcept { return 5; }
     int operator()(const BeforeStartEnded&) const noexcept { return 5; }
     int operator()(const RotationRequested&) const noexcept { return 6; }
@@ -66,6 +68,11 @@ struct Supervisor::Apply final : Registry {
     void operator()(const RotationRequested& event) {
         if (number(event.seat.pool) < self.pools_.size()) {
             self.pools_[number(event.seat.pool)].request_rotation(event.seat.slot, now, out);
+        }
+    }
+    void operator()(const SidesSeen& event) {
+        if (number(event.seat.pool) < self.pools_.size()) {
+            self.pools_[number(event.seat.pool)].see_sides(event, now, out);
         }
     }
     void operator()(const Commanded& event) {

@@ -45,7 +45,7 @@ Worker Worker::in_place_of(const Context& context, const Worker& failing) {
 }
 
 void Worker::start(const Context& context, Incarnation incarnation, Generation generation,
-                   Reason reason) {
+                   Reason reason, Side side) {
     if (state_ != State::down) return;
     Worker fresh;
     fresh.wanted_ = wanted_;
@@ -53,6 +53,7 @@ void Worker::start(const Context& context, Incarnation incarnation, Generation g
     fresh.failures_ = generation == generation_ ? failures_ : 0;
     fresh.incarnation_ = incarnation;
     fresh.generation_ = generation;
+    fresh.side_ = side;
     fresh.start_reason_ = reason;
     fresh.started_at_ = context.now;
     fresh.packets_since_ = context.now;
@@ -75,7 +76,8 @@ void Worker::start(const Context& context, Incarnation incarnation, Generation g
                           spread(JitterUse::lifetime, policy.max_lifetime_jitter);
     }
     enter(context, State::starting, reason, context.now + policy.start_timeout);
-    context.out.actions.push_back(Spawn{incarnation, context.seat, generation, quota_requests_});
+    context.out.actions.push_back(
+        Spawn{incarnation, context.seat, generation, quota_requests_, side});
 }
 
 void Worker::on(const Context& context, const Spawned&) {
@@ -113,6 +115,7 @@ bool Worker::counts_as_failure() const noexcept {
         case Reason::flood:
         case Reason::own_drain:
         case Reason::requested:
+        case Reason::left_queue:
         case Reason::reload:
         case Reason::rollback:
         case Reason::scale:
@@ -186,17 +189,6 @@ void Worker::after_death(const Context& context, const ExitStatus* status, bool 
     enter(context, State::backoff, reason, context.now + delay);
 }
 
-void Worker::begin_drain(const Context& context, Reason reason) {
-    const Duration grace = context.policy.graceful_timeout;
-    enter(context, State::draining, reason, context.now + grace);
-    if (drains_) {
-        told_to_drain_ = true;
-        context.out.actions.push_back(Drain{incarnation_, grace});
-    } else {
-        send(context, context.policy.stop_signal, Signal::Target::worker);
-    }
-}
-
 /// The worker is to be aborted for `reason`; a hook may look at it first.
 void Worker::begin_hang(const Context& context, Reason reason) {
     context.out.actions.push_back(Describe{incarnation_});
@@ -264,6 +256,7 @@ void Worker::stop(const Context& context, StopMode mode) {
         case State::draining:
             if (!hurry) return;
             deadline_ = std::min(deadline_.value_or(soon), soon);
+            tell_at_.reset();
             return send(context, context.policy.fast_stop_signal, Signal::Target::worker);
         case State::hung:
             if (hurry) begin_abort(context, reason_);
@@ -285,9 +278,7 @@ void Worker::on_time(const Context& context) {
         case State::hung:
             if (context.now >= *deadline_) begin_abort(context, reason_);
             return;
-        case State::draining:
-            if (context.now >= *deadline_) begin_kill(context, reason_);
-            return;
+        case State::draining: return on_draining_time(context);
         case State::aborting: return on_aborting_time(context);
         case State::killing:
             if (context.now < *deadline_) return;
@@ -318,8 +309,15 @@ std::optional<Time> Worker::deadline(const PoolPolicy& policy) const {
     switch (state_) {
         case State::starting: return starting_deadline(policy);
         case State::serving: return serving_deadline(policy);
+        case State::draining: {
+            std::optional<Time> first = deadline_;
+            if (tell_at_) {
+                sooner(first, tell_at_);
+                sooner(first, next_queue_look_);
+            }
+            return first;
+        }
         case State::hung:
-        case State::draining:
         case State::aborting:
         case State::killing:
         case State::backoff: return deadline_;

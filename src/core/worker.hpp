@@ -17,7 +17,10 @@
 // |          |         |                               | aborting; exited -> down or backoff;
 // |          |         |                               | stop at once -> killing
 // | draining | yes     | yes: graceful_timeout, of a   | exited, spawn failed -> down or backoff;
-// |          |         | fast stop kill_grace          | deadline, stop at once -> killing
+// |          |         | fast stop kill_grace; before  | deadline, stop at once -> killing
+// |          |         | the signal, where it has its  |
+// |          |         | own queue, the next look at   |
+// |          |         | it                            |
 // | aborting | yes     | yes: abort_timeout, or        | exited -> down or backoff; deadline,
 // |          |         | core_timeout while it dumps   | stop at once -> killing
 // | killing  | yes     | yes: kill_grace, again and    | exited, spawn failed -> down or backoff
@@ -73,7 +76,7 @@ public:
 
     /// Makes a process. Only from down.
     void start(const Context& context, Incarnation incarnation, Generation generation,
-               Reason reason);
+               Reason reason, Side side);
 
     void on(const Context& context, const Spawned& event);
     void on(const Context& context, const SpawnFailed& event);
@@ -88,6 +91,7 @@ public:
     void on(const Context& context, const Garbage& event);
     void on(const Context& context, const Examined& event);
     void on(const Context& context, const Sampled& event);
+    void on(const Context& context, const QueueSeen& event);
     void on(const Context& context, const HookEnded& event);
 
     /// Does what is due at `context.now`; nothing when nothing is.
@@ -113,6 +117,7 @@ public:
     [[nodiscard]] State state() const noexcept { return state_; }
     [[nodiscard]] Incarnation incarnation() const noexcept { return incarnation_; }
     [[nodiscard]] Generation generation() const noexcept { return generation_; }
+    [[nodiscard]] Side side() const noexcept { return side_; }
     [[nodiscard]] Reason reason() const noexcept { return reason_; }
     [[nodiscard]] Time ready_at() const noexcept { return ready_at_; }
     [[nodiscard]] Time started_at() const noexcept { return started_at_; }
@@ -139,6 +144,11 @@ private:
     void look_no_more(const PoolPolicy& policy);
     void become_ready(const Context& context, ReadySign sign);
     void begin_drain(const Context& context, Reason reason);
+    void tell_to_leave(const Context& context);
+    void plan_queue_look(const Context& context);
+    void check_settled(const Context& context, const QueueSeen& event);
+    void check_queue(const Context& context, const QueueSeen& event);
+    void on_draining_time(const Context& context);
     void begin_abort(const Context& context, Reason reason);
     void begin_hang(const Context& context, Reason reason);
     void begin_kill(const Context& context, Reason reason);
@@ -175,6 +185,7 @@ private:
     // What follows is of the present incarnation and is wiped by start().
     Incarnation incarnation_{};
     Generation generation_{};
+    Side side_ = Side::a;
     Reason start_reason_ = Reason::none;
     Time started_at_{};
     Time ready_at_{};
@@ -198,6 +209,11 @@ private:
     Time silent_since_{};  ///< for `required`, while nothing beats
     bool silence_forgiven_ = false;
     std::optional<Time> next_probe_;
+    std::optional<Time> next_queue_look_;
+    std::optional<Time> tell_at_;      ///< it drains and is told so at the latest then
+    std::optional<Time> empty_since_;  ///< while it is not told: nothing was seen waiting since
+    std::optional<Time> stuck_since_;  ///< connections wait, and it has not run since
+    std::uint64_t ran_ = 0;            ///< then
     std::optional<Time> next_sample_;
     std::uint64_t quota_requests_ = 0;
     std::uint64_t quota_memory_ = 0;

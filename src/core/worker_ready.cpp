@@ -96,6 +96,7 @@ void Worker::become_ready(const Context& context, ReadySign sign) {
     // A boot may take longer than `timeout`: silence counts from here on.
     for (BeatStream& stream : beats_.streams()) stream.last_sign = context.now;
     next_probe_.reset();
+    plan_queue_look(context);
     if (quota_memory_ != 0) next_sample_ = context.now + context.policy.sample_interval;
     enter(context, State::serving, Reason::none, std::nullopt);
     context.out.records.push_back(WorkerReady{about(context), sign, context.now - started_at_});

@@ -38,6 +38,7 @@ std::optional<Time> Worker::silence_deadline(const PoolPolicy& policy) const {
 std::optional<Time> Worker::serving_deadline(const PoolPolicy& policy) const {
     std::optional<Time> first = silence_deadline(policy);
     if (!due_since_) sooner(first, quota_lifetime_);
+    sooner(first, next_queue_look_);
     sooner(first, next_sample_);
     if (failures_ != 0 && !was_stable_) sooner(first, ready_at_ + policy.stable_after);
     return first;
@@ -54,6 +55,10 @@ void Worker::on_serving_time(const Context& context) {
     if (next_sample_ && context.now >= *next_sample_) {
         next_sample_ = context.now + context.policy.sample_interval;
         context.out.actions.push_back(Sample{incarnation_});
+    }
+    if (next_queue_look_ && context.now >= *next_queue_look_) {
+        plan_queue_look(context);
+        context.out.actions.push_back(LookAtQueue{incarnation_, false});
     }
     check_silence(context);
 }
@@ -164,10 +169,13 @@ void Worker::extend(Duration late) {
     const bool on_notice = state_ == State::starting || state_ == State::hung ||
                            state_ == State::draining || state_ == State::aborting;
     if (on_notice && deadline_) *deadline_ += late;
+    if (on_notice && tell_at_) *tell_at_ += late;
 }
 
 void Worker::forgive(Duration late, Time now) {
     if (state_ != State::serving) return;
+    // Whoever could not run does not stand still.
+    if (stuck_since_) stuck_since_ = std::min(now, *stuck_since_ + late);
     for (BeatStream& stream : beats_.streams()) {
         // A beat that was read just now needs no credit, so it keeps it for the next absence.
         if (stream.forgiven || stream.last_sign >= now - lateness_tolerated) continue;

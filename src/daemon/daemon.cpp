@@ -215,6 +215,21 @@ private:
     void carry_out(const Action& action) {
         fleet_.carry_out(action);
     }
+    void carry_out(const core::Spawn& action) {
+        mend(action.seat.pool);
+        fleet_.carry_out(action);
+    }
+    void carry_out(const core::Steer& action) {
+        mend(action.pool);
+        for (const std::string& trouble : editions_.steer(action)) {
+            LogLine line{core::LogLevel::error, "steering_failed", fleet_.pool(action.pool),
+                         trouble};
+            log_.write(line);
+        }
+        LogLine line{core::LogLevel::debug, "steered", fleet_.pool(action.pool), {}};
+        line.message = steered_text(action);
+        log_.write(line);
+    }
     void carry_out(const core::RefuseConnections&) {
         store_.leave_to_next(service_.comes_again());
         sockets_.refuse_new_connections();
@@ -229,6 +244,13 @@ private:
     /// What an answer tells is in records of the same turn.
     void carry_out(const core::Reply& action) { replies_.push_back(action); }
     void carry_out(const core::Leave& action) { exit_code_ = action.exit_code; }
+
+    void mend(core::PoolIndex pool) {
+        for (const std::string& found : editions_.mend(pool)) {
+            LogLine line{core::LogLevel::warning, "socket_mended", fleet_.pool(pool), found};
+            log_.write(line);
+        }
+    }
 
     void publish(const core::Record& record) {
         const LogLine line = render(record, fleet_);

@@ -61,7 +61,7 @@ void Editions::keep(core::PoolIndex pool, core::Generation generation) {
     entry.in_force = number(generation);
     // One that an earlier generation gave up may still be open, and is wanted again.
     for (const NamedListener& socket : in_force(pool).sockets) {
-        (void)socket.listener->accept_new_connections();
+        socket.accept_new_connections();
     }
     refuse_unwanted(entry);
 }
@@ -69,6 +69,77 @@ void Editions::keep(core::PoolIndex pool, core::Generation generation) {
 void Editions::refuse(core::PoolIndex pool) {
     entries_[number(pool)].leaves = true;
     refuse_unwanted(entries_[number(pool)]);
+}
+
+/// All sockets of the pool of which each seat has its own, each once.
+std::vector<NamedListener> Editions::groups(core::PoolIndex pool) const {
+    std::vector<NamedListener> all;
+    if (number(pool) >= entries_.size()) return all;
+    for (const auto& [generation, edition] : entries_[number(pool)].generations) {
+        for (const NamedListener& socket : edition->sockets) {
+            const bool known = std::ranges::any_of(
+                all, [&](const NamedListener& each) { return each.group == socket.group; });
+            if (socket.group != nullptr && !known) all.push_back(socket);
+        }
+    }
+    return all;
+}
+
+std::vector<std::string> Editions::steer(const core::Steer& wanted) const {
+    std::vector<std::string> troubles;
+    for (const NamedListener& socket : groups(wanted.pool)) {
+        std::vector<std::size_t> members;
+        for (const bool any : {false, true}) {
+            for (const core::Place& place : wanted.places) {
+                const PoolSockets& theirs = of(wanted.pool, place.generation).sockets;
+                const bool has = std::ranges::any_of(
+                    theirs, [&](const NamedListener& each) { return each.group == socket.group; });
+                if (!(any || has) || members.size() == os::ListenerGroup::targets_max) continue;
+                if (const auto failure = socket.make_for(place.slot)) {
+                    troubles.push_back(failure->text());
+                } else {
+                    members.push_back(member_of(place.slot, place.side));
+                }
+            }
+            // Where nobody has this socket yet, it is as good as any other place.
+            if (!members.empty()) break;
+        }
+        if (members.empty()) continue;
+        const auto done = socket.group->steer(members);
+        if (!done) troubles.push_back(socket.name + ": " + done.error().message());
+    }
+    return troubles;
+}
+
+std::vector<std::string> Editions::mend(core::PoolIndex pool) const {
+    std::vector<std::string> found;
+    for (const NamedListener& socket : groups(pool)) {
+        const auto mended = socket.group->mend();
+        if (!mended) {
+            found.push_back(socket.name + ": " + mended.error().message());
+        } else if (mended->ended != 0) {
+            std::string text = std::to_string(mended->ended) + " of the sockets " + socket.name +
+                               " had been shut down by a worker and listen again";
+            if (mended->made_anew) {
+                text += "; all were made anew, which reset " + std::to_string(mended->reset) +
+                        " connections";
+            }
+            found.push_back(std::move(text));
+        }
+    }
+    return found;
+}
+
+std::array<std::uint32_t, 2> Editions::waiting(core::Seat seat) const {
+    std::array<std::uint32_t, 2> sum{};
+    for (const NamedListener& socket : groups(seat.pool)) {
+        for (const core::Side side : {core::Side::a, core::Side::b}) {
+            if (member_of(seat.slot, side) >= socket.group->size()) continue;
+            const auto queue = socket.of(seat.slot, side)->queue_length();
+            if (queue) sum[static_cast<std::size_t>(side)] += queue->waiting;
+        }
+    }
+    return sum;
 }
 
 void Editions::end(core::PoolIndex pool, core::Generation generation) {
@@ -113,8 +184,7 @@ bool Editions::is_wanted(const std::shared_ptr<os::Listener>& listener) const {
 void Editions::refuse_unwanted(const Entry& entry) const {
     for (const auto& [generation, edition] : entry.generations) {
         for (const NamedListener& socket : edition->sockets) {
-            // An abstract socket cannot refuse; it goes with the last worker that has it.
-            if (!is_wanted(socket.listener)) (void)socket.listener->refuse_new_connections();
+            if (!is_wanted(socket.listener)) socket.refuse_new_connections();
         }
     }
 }

@@ -1,12 +1,14 @@
 // What each generation of each pool is started as: configuration, identity and sockets.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/action.hpp"
 #include "core/config.hpp"
 #include "core/ids.hpp"
 #include "daemon/environment.hpp"
@@ -35,6 +37,13 @@ public:
     void keep(core::PoolIndex pool, core::Generation generation);
     /// Its sockets close, where no other edition has them.
     void end(core::PoolIndex pool, core::Generation generation);
+    /// Lets new connections go to these places, of each socket to workers that have it. What went
+    /// wrong.
+    std::vector<std::string> steer(const core::Steer& wanted) const;
+    /// Sockets that somebody shut down listen again. What was found.
+    std::vector<std::string> mend(core::PoolIndex pool) const;
+    /// Connections that wait at each side of a seat.
+    [[nodiscard]] std::array<std::uint32_t, 2> waiting(core::Seat seat) const;
     /// The pool leaves: connections to what only it listens on are refused.
     void refuse(core::PoolIndex pool);
 
@@ -52,6 +61,7 @@ private:
     };
     [[nodiscard]] bool is_wanted(const std::shared_ptr<os::Listener>& listener) const;
     void refuse_unwanted(const Entry& entry) const;
+    [[nodiscard]] std::vector<NamedListener> groups(core::PoolIndex pool) const;
 
     std::vector<Entry> entries_;
 };

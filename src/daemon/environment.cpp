@@ -228,7 +228,7 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
     if (inherits && !sockets.empty()) {
         std::string names;
         for (const NamedListener& socket : sockets) {
-            request.fds.push_back({socket.listener->fd(), target++});
+            request.fds.push_back({socket.of(spawn.seat.slot, spawn.side)->fd(), target++});
             names += (names.empty() ? "" : ":") + socket.name;
         }
         variables["LISTEN_FDS"] = std::to_string(sockets.size());

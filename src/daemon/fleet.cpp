@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/render_parts.hpp"
+#include "os/connections.hpp"
 #include "os/control_channel.hpp"
 #include "os/process.hpp"
 #include "os/signals.hpp"
@@ -66,6 +67,29 @@ void Fleet::carry_out(const core::Examine& action) {
 
 void Fleet::carry_out(const core::Sample& action) {
     if (WorkerProcess* worker = find(action.incarnation)) worker->sample();
+}
+
+void Fleet::carry_out(const core::LookAtQueue& action) {
+    const WorkerProcess* worker = find(action.incarnation);
+    if (worker == nullptr) return;
+    core::QueueSeen seen{.incarnation = action.incarnation};
+    for (const NamedListener& socket : edition_of(*worker).sockets) {
+        if (socket.group == nullptr) continue;
+        const auto queue = socket.of(worker->seat().slot, worker->side())->queue_length();
+        if (queue) seen.waiting += queue->waiting;
+        if (!action.busy) continue;
+        // What cannot be looked at may be anything.
+        const auto busy = os::busy_connections(worker->pid(), socket.group->port());
+        seen.busy += busy ? *busy : 1;
+    }
+    if (!action.busy && seen.waiting != 0) {
+        if (const auto ran = os::run_count(worker->pid())) seen.ran = *ran;
+    }
+    inbox_.put(seen);
+}
+
+void Fleet::carry_out(const core::LookAtSides& action) {
+    inbox_.put(core::SidesSeen{action.seat, editions_.waiting(action.seat)});
 }
 
 void Fleet::carry_out(const core::IgnoreBeats& action) {

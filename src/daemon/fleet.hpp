@@ -34,6 +34,8 @@ public:
     void carry_out(const core::Probe& action);
     void carry_out(const core::Examine& action);
     void carry_out(const core::Sample& action);
+    void carry_out(const core::LookAtQueue& action);
+    void carry_out(const core::LookAtSides& action);
     void carry_out(const core::Describe& action);
     void carry_out(const core::RunHangHook& action);
     void carry_out(const core::RunDegradedHook& action);

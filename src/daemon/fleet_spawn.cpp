@@ -32,6 +32,21 @@ std::string make_token() {
     return token;
 }
 
+std::optional<os::Failure> make_for(const PoolSockets& sockets, const core::Spawn& action) {
+    for (const NamedListener& socket : sockets) {
+        if (auto failure = socket.make_for(action.seat.slot)) return failure;
+    }
+    return std::nullopt;
+}
+
+std::vector<ino_t> inodes_of(const PoolSockets& sockets, const core::Spawn& action) {
+    std::vector<ino_t> inodes;
+    for (const NamedListener& socket : sockets) {
+        inodes.push_back(socket.of(action.seat.slot, action.side)->inode());
+    }
+    return inodes;
+}
+
 }  // namespace
 
 Fleet::Fleet(Loop& loop, Inbox& inbox, Log& log, const Editions& editions)
@@ -93,6 +108,7 @@ void Fleet::spawn(const core::Spawn& action) {
     const bool receives = pool.process.handoff == core::Handoff::receive;
     const bool offers = pool.policy.liveness != core::Liveness::none;
 
+    if (const auto failure = make_for(sockets, action)) return fail_spawn(action, failure->text());
     os::HeartbeatPipe heartbeat;
     os::ControlChannel control;
     os::Pipe output;
@@ -136,6 +152,7 @@ void Fleet::spawn(const core::Spawn& action) {
     WorkerProcess::Parts parts{.incarnation = action.incarnation,
                                .seat = action.seat,
                                .generation = action.generation,
+                               .side = action.side,
                                .spawned = std::move(*spawned),
                                .heartbeat = os::keep_high(std::move(heartbeat.reader)),
                                .control = os::keep_high(std::move(control.ours)),
@@ -147,7 +164,7 @@ void Fleet::spawn(const core::Spawn& action) {
                                                       number(action.seat.slot),
                                                       os::keep_high(std::move(output.reader)));
     }
-    for (const NamedListener& socket : sockets) parts.sockets.push_back(socket.listener->inode());
+    parts.sockets = inodes_of(sockets, action);
     if (notices.ours) parts.adoption = make_adoption(action, std::move(notices.ours), sockets);
     watch(action, std::make_unique<WorkerProcess>(inbox_, std::move(parts)));
 }
@@ -156,7 +173,7 @@ std::unique_ptr<Adoption> Fleet::make_adoption(const core::Spawn& action, os::Fd
                                                const PoolSockets& sockets) {
     std::vector<Adoptable> adoptable;
     for (const NamedListener& socket : sockets) {
-        adoptable.push_back({socket.name, socket.listener});
+        adoptable.push_back({socket.name, socket.of(action.seat.slot, action.side)});
     }
     const auto tell = [this, incarnation = action.incarnation](LogLine line) {
         const WorkerProcess* worker = find(incarnation);
@@ -197,7 +214,7 @@ void Fleet::welcome(core::Incarnation incarnation, const core::Spawn& spawn) {
     if (pool.process.handoff == core::Handoff::receive) {
         for (const NamedListener& socket : edition.sockets) {
             welcome.names.push_back(socket.name);
-            welcome.sockets.push_back(socket.listener->fd());
+            welcome.sockets.push_back(socket.of(spawn.seat.slot, spawn.side)->fd());
         }
     }
     const auto sent = os::send_welcome(worker->control(), welcome);

@@ -23,6 +23,7 @@ bool is_planned(const core::WorkerDied& record) noexcept {
         case core::Reason::memory:
         case core::Reason::own_drain:
         case core::Reason::requested:
+        case core::Reason::left_queue:
         case core::Reason::reload:
         case core::Reason::rollback:
         case core::Reason::scale:
@@ -81,6 +82,7 @@ bool is_restart(const core::Transition& record) noexcept {
         case core::Reason::flood:
         case core::Reason::own_drain:
         case core::Reason::requested:
+        case core::Reason::left_queue:
         case core::Reason::core_dump:
         case core::Reason::reload:
         case core::Reason::rollback: return true;

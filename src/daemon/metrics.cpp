@@ -35,10 +35,10 @@ const prometheus::Histogram::BucketBoundaries start_bounds{0.01, 0.025, 0.05, 0.
 
 /// There from the beginning, so that the first of them shows as an increase.
 constexpr std::array restart_reasons{
-    core::Reason::crash,         core::Reason::boot_failure,   core::Reason::hang,
-    core::Reason::start_timeout, core::Reason::requests,       core::Reason::lifetime,
-    core::Reason::memory,        core::Reason::reload,         core::Reason::requested,
-    core::Reason::rollback,      core::Reason::request_timeout};
+    core::Reason::crash,         core::Reason::boot_failure,    core::Reason::hang,
+    core::Reason::start_timeout, core::Reason::requests,        core::Reason::lifetime,
+    core::Reason::memory,        core::Reason::reload,          core::Reason::requested,
+    core::Reason::rollback,      core::Reason::request_timeout, core::Reason::left_queue};
 constexpr std::array<std::string_view, 7> causes{"asked", "own_exit", "exit_code",     "reeve",
                                                  "oom",   "crash",    "foreign_signal"};
 constexpr std::array reload_results{ReloadResult::success, ReloadResult::rolled_back,

@@ -188,6 +188,13 @@ struct Render {
         line.message = text("hung: silent for ", duration_text(r.silence), ", timeout ",
                             duration_text(r.limit), ", ", r.requests, " requests, ", r.in_flight,
                             " in flight");
+        if (r.waiting != 0) {
+            line.message =
+                text("hung: it has not run for ", duration_text(r.silence), ", timeout ",
+                     duration_text(r.limit), ", while ", r.waiting,
+                     r.waiting == 1 ? " connection waits" : " connections wait", " to be accepted");
+        }
+        add(line, "waiting", r.waiting);
         if (r.oldest > core::Duration::zero()) {
             line.message += text(", the oldest for ", duration_text(r.oldest));
         }

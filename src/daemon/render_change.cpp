@@ -64,6 +64,23 @@ LogLine render_pool(const core::PoolRemoved& r, const Names& names) {
     return line;
 }
 
+LogLine render_pool(const core::QueueLeft& r, const Names& names) {
+    LogLine line = about_seat(names, r.seat, LogLevel::warning);
+    line.message = text(r.waiting, r.waiting == 1 ? " connection waits" : " connections wait",
+                        " for a worker that is not wanted any more: until one sits here again");
+    add(line, "waiting", r.waiting);
+    return line;
+}
+
+std::string steered_text(const core::Steer& action) {
+    std::string all = "new connections go to";
+    for (const core::Place& place : action.places) {
+        all += text(&place == &action.places.front() ? " " : ", ", number(place.slot),
+                    place.side == core::Side::a ? "a" : "b");
+    }
+    return all;
+}
+
 LogLine render_pool(const core::Scale& r, const Names& names) {
     LogLine line = about_pool(names, r.pool, LogLevel::info);
     line.message = text("scaled from ", r.from, " to ", r.to, " workers, until the next reload");

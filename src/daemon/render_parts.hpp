@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "core/action.hpp"
 #include "core/record.hpp"
 #include "daemon/render.hpp"
 
@@ -39,6 +40,8 @@ LogLine about_pool(const Names& names, core::PoolIndex pool, core::LogLevel leve
 /// Puts what a worker wrote last behind the message, one line of it, and all of it into a field.
 void add_last_output(LogLine& line, const std::string& output);
 
+/// "new connections go to 0a, 1b"
+std::string steered_text(const core::Steer& action);
 LogLine rotation_due(const Names& names, const core::RotationDue& record);
 LogLine render_pool(const core::RollWait& record, const Names& names);
 LogLine render_pool(const core::PoolReady& record, const Names& names);
@@ -52,6 +55,7 @@ LogLine render_pool(const core::ReloadFailure& record, const Names& names);
 LogLine render_pool(const core::PoolReload& record, const Names& names);
 LogLine render_pool(const core::Reload& record, const Names& names);
 LogLine render_pool(const core::PoolRemoved& record, const Names& names);
+LogLine render_pool(const core::QueueLeft& record, const Names& names);
 LogLine render_pool(const core::Scale& record, const Names& names);
 LogLine render_pool(const core::PoolHold& record, const Names& names);
 LogLine render_pool(const core::BeforeStart& record, const Names& names);

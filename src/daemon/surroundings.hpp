@@ -17,7 +17,7 @@ public:
             SocketView& view = views.emplace_back();
             view.name = socket.name;
             view.address = socket.listener->address();
-            const auto queue = socket.listener->queue_length();
+            const auto queue = socket.queue_length();
             if (!queue) continue;
             view.queue = queue->waiting;
             view.queue_max = queue->limit;

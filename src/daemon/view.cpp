@@ -35,7 +35,10 @@ std::vector<SettingView> settings_of(const core::Pool& pool, core::Time now) {
         if (asked) settings.push_back({setting, !mute});
     };
     const auto zero = core::Duration::zero();
-    add(policy.timeout_written && policy.timeout > zero, "timeout");
+    const bool by_queue = policy.liveness == core::Liveness::queue;
+    if (policy.timeout_written && policy.timeout > zero) {
+        settings.push_back({"timeout", by_queue || !mute});
+    }
     add(policy.max_requests != 0, "max_requests");
     add(policy.request_timeout > zero, "request_timeout");
     add(policy.slow_request > zero, "slow_request");

@@ -57,6 +57,7 @@ WorkerProcess::WorkerProcess(Inbox& inbox, Parts parts)
       incarnation_(parts.incarnation),
       seat_(parts.seat),
       generation_(parts.generation),
+      side_(parts.side),
       child_(std::move(parts.spawned.child)),
       exec_(std::move(parts.spawned.exec)),
       heartbeat_(std::move(parts.heartbeat)),

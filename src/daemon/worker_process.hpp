@@ -25,6 +25,7 @@ public:
         core::Incarnation incarnation{};
         core::Seat seat;
         core::Generation generation{};
+        core::Side side{};
         os::Spawned spawned;
         os::Fd heartbeat;  ///< our ends; empty where none was offered
         os::Fd control;
@@ -42,6 +43,7 @@ public:
     [[nodiscard]] core::Incarnation incarnation() const noexcept { return incarnation_; }
     [[nodiscard]] core::Seat seat() const noexcept { return seat_; }
     [[nodiscard]] core::Generation generation() const noexcept { return generation_; }
+    [[nodiscard]] core::Side side() const noexcept { return side_; }
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
     os::Child& child() noexcept { return child_; }
     [[nodiscard]] int control() const noexcept { return control_.get(); }
@@ -76,6 +78,7 @@ private:
     core::Incarnation incarnation_{};
     core::Seat seat_;
     core::Generation generation_{};
+    core::Side side_{};
     os::Child child_;
     os::ExecReport exec_;
     os::Fd heartbeat_;

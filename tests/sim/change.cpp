@@ -35,6 +35,7 @@ enum class Fate { good, spawn_fails, dies_at_once, never_ready, dies_young, fata
 
 struct Process {
     core::Seat seat;
+    core::Side side{};
     Generation generation{};
     std::optional<Time> ready_at;
     bool executed = false;
@@ -61,8 +62,9 @@ struct PoolTrack {
     bool disturbed = false;  ///< a worker of the generation in force died by itself
 };
 
-core::PoolPolicy draw_policy(Random& random) {
+core::PoolPolicy draw_policy(Random& random, core::Accept accept) {
     core::PoolPolicy policy;
+    policy.accept = accept;
     policy.workers = random.from_to(1, 5);
     policy.liveness = core::Liveness::none;
     policy.ready = core::ReadyBy::native;
@@ -86,12 +88,15 @@ core::PoolPolicy draw_policy(Random& random) {
         policy.workers = random.from_to(1, 2);
     }
     if (random.chance(20)) policy.max_lifetime = random.from_to(seconds{2}, seconds{6});
+    // Where a queue runs empty first, and one goes at a time, there would always be one to go.
+    if (accept == core::Accept::per_worker) policy.max_lifetime *= 8;
     return policy;
 }
 
 class Fleet {
 public:
     Fleet(std::uint64_t seed, bool verbose) : verbose_(verbose), random_(seed) {
+        if (random_.chance(50)) accept_ = core::Accept::per_worker;
         const std::uint32_t pools = random_.from_to(1, 3);
         for (std::uint32_t i = 0; i < pools; ++i) config_.pools.push_back(draw_pool(i));
         config_.queue_grace = milliseconds{10};
@@ -107,7 +112,7 @@ private:
     core::PoolConfig draw_pool(std::uint32_t number) {
         core::PoolConfig pool;
         pool.name = "pool" + std::to_string(number);
-        pool.policy = draw_policy(random_);
+        pool.policy = draw_policy(random_, accept_);
         if (number > 0 && random_.chance(40)) {
             pool.after.push_back("pool" + std::to_string(random_.below(number)));
         }
@@ -155,23 +160,29 @@ private:
     void act(const core::RunBeforeStart& action);
     void act(const core::RefuseConnections&) { plan(core::QueuesEmpty{}, milliseconds{1}); }
     void act(const core::Reply& action);
+    void act(const core::LookAtQueue& action);
+    void act(const core::LookAtSides& action) { plan(core::SidesSeen{action.seat, {}}, {}); }
+    void act(const core::Steer& action) { places_[action.pool] = action.places; }
     void act(const core::Leave&) { left_ = true; }
 
     void check(const core::Output& out);
     void check_pool(const core::Pool& pool);
+    void check_places(const core::Pool& pool);
     void check_reload(const core::Reload& record);
     void check_pilot(const core::Rotation& record);
     void leave(Incarnation who, Process& process);
 
     bool verbose_;
     Random random_;
-    core::Config config_;  ///< the one in force
+    core::Accept accept_ = core::Accept::shared;  ///< no reload changes it
+    core::Config config_;                         ///< the one in force
     std::unique_ptr<core::Supervisor> supervisor_;
     Time now_{seconds{100}};
     std::priority_queue<Fact> facts_;
     std::uint64_t fact_number_ = 0;
     std::map<Incarnation, Process> processes_;
     std::map<PoolIndex, PoolTrack> pools_;
+    std::map<PoolIndex, std::vector<core::Place>> places_;
     std::map<std::pair<PoolIndex, Generation>, core::PoolConfig> configs_;
     std::map<CommandId, Time> unanswered_;
     std::uint64_t last_command_ = 0;
@@ -194,7 +205,7 @@ core::ReloadCommand Fleet::draw_reload() {
     core::ReloadCommand command;
     for (core::PoolConfig& pool : next->pools) {
         if (random_.chance(50)) pool.policy.workers = random_.from_to(1, 5);
-        if (random_.chance(20)) pool.policy = draw_policy(random_);
+        if (random_.chance(20)) pool.policy = draw_policy(random_, accept_);
     }
     if (next->pools.size() > 1 && random_.chance(15)) {
         const std::string gone = next->pools.back().name;
@@ -293,6 +304,7 @@ void Fleet::act(const core::Spawn& action) {
     Process& process = processes_[action.incarnation];
     process.seat = action.seat;
     process.generation = action.generation;
+    process.side = action.side;
     const Duration exec = random_.from_to(Duration::zero(), milliseconds{3});
     if (fate == Fate::spawn_fails) {
         return plan(core::SpawnFailed{action.incarnation, "no such file"}, exec);
@@ -378,6 +390,29 @@ void Fleet::check_reload(const core::Reload& record) {
     }
 }
 
+void Fleet::act(const core::LookAtQueue& action) {
+    core::QueueSeen seen{.incarnation = action.incarnation};
+    seen.waiting = random_.chance(10) ? 1 : 0;
+    seen.busy = random_.chance(20) ? 1 : 0;
+    plan(seen, random_.from_to(Duration::zero(), milliseconds{3}));
+}
+
+/// Connections go where one of the generation sits that they are meant for, if anybody serves.
+void Fleet::check_places(const core::Pool& pool) {
+    if (accept_ == core::Accept::shared || stopping_ || pool.removed()) return;
+    demand(!places_[pool.index()].empty(), "steering", "connections go nowhere");
+    if (pool.ready() == 0) return;
+    for (const core::Place& place : places_[pool.index()]) {
+        const bool sits = std::any_of(processes_.begin(), processes_.end(), [&](const auto& each) {
+            const Process& process = each.second;
+            return process.seat == core::Seat{pool.index(), place.slot} &&
+                   process.side == place.side && process.generation == place.generation &&
+                   process.ready_at && !process.leaving;
+        });
+        demand(sits, "steering", "connections go to who does not serve in " + pool.name());
+    }
+}
+
 void Fleet::check_pool(const core::Pool& pool) {
     const core::PoolPolicy& policy = pool.policy();
     std::size_t staying = 0;
@@ -445,6 +480,7 @@ void Fleet::check(const core::Output& out) {
         demand(pool.ready() + pool.policy().max_unavailable >= before, "max_unavailable",
                "too few are ready in " + pool.name());
     }
+    for (const core::Pool& pool : supervisor_->pools()) check_places(pool);
     for (const auto& [id, since] : unanswered_) {
         demand(now_ - since < seconds{400}, "reply", "an answer is owed for very long");
     }

@@ -104,6 +104,7 @@ void Checker::see(const core::Event& event) {
     }
     if (const auto* hook = std::get_if<core::HookEnded>(&event)) hooked_.insert(hook->incarnation);
     if (const auto* beat = std::get_if<core::Beat>(&event)) see_beat(*beat);
+    if (const auto* queue = std::get_if<core::QueueSeen>(&event)) see_queue(*queue);
     if (std::holds_alternative<core::Tick>(event)) ticked_ = true;
     if (std::holds_alternative<core::StopRequested>(event)) stop_asked_ = true;
 }
@@ -172,6 +173,12 @@ void Checker::on(const core::Transition& record) {
     demand(!has_process(record.to) || !dead || stopped, "dead incarnation",
            "a dead process changes its state", seat);
     check_edge(record, track);
+    track.served_until_drain = record.from == State::serving && record.to == State::draining &&
+                               policy(seat).accept == core::Accept::per_worker &&
+                               (record.reason != Reason::stop || mode_ == StopMode::graceful);
+    track.empty_since.reset();
+    track.settled = false;
+    track.stuck_since.reset();
     track.state = record.to;
     track.since = now_;
     track.patience = patience(record);
@@ -327,6 +334,8 @@ void Checker::on(const core::Hang& record) {
     pools_[number(seat.pool)].slots[number(seat.slot)].several = true;
     demand(track.state == State::serving, "hang", "only a serving worker can hang", seat);
     demand(record.silence >= record.limit, "hang", "before its time was over", seat);
+    const bool stuck = track.stuck_since && now_ - *track.stuck_since >= record.limit;
+    demand(record.waiting == 0 || stuck, "hang", "hung although it ran, or nothing waited", seat);
     for (const auto& [key, stream] : track.streams) {
         if (record.process == 0 || key >> 32U != record.process) continue;
         const Duration silence = now_ - stream.fed;
@@ -456,6 +465,7 @@ void Checker::act(const core::Spawn& action) {
     ++spawns_;
     Track& track = must_find(action.incarnation, "spawn", action.seat);
     track.quota = action.quota_requests;
+    track.side = action.side;
     const core::PoolPolicy& policy = this->policy(action.seat);
     if (policy.max_requests == 0) return;
     demand(action.quota_requests >= policy.max_requests &&
@@ -479,6 +489,8 @@ void Checker::act(const core::Signal& action) {
     const bool killing = track.state == State::killing;
     demand(killing == (action.signal == sigkill) || (killing && track.since == now_), "kill",
            "a signal that does not belong to the state", track.seat);
+    check_told(track);
+    must_find(action.incarnation, "dead incarnation", {}).served_until_drain = false;
 }
 
 void Checker::act(const core::IgnoreBeats& action) {
@@ -492,8 +504,11 @@ void Checker::act(const core::Drain& action) {
     const Track& track = must_find(action.incarnation, "dead incarnation", {});
     demand(track.state == State::draining || track.since == now_, "drain",
            "a drain in another state", track.seat);
-    demand(action.within == policy(track.seat).graceful_timeout, "drain", "with another limit",
-           track.seat);
+    const Duration passed = now_ - track.since - (forgiven_ - track.forgiven_at);
+    demand(action.within == policy(track.seat).graceful_timeout - passed, "drain",
+           "with another limit", track.seat);
+    check_told(track);
+    must_find(action.incarnation, "dead incarnation", {}).served_until_drain = false;
 }
 
 void Checker::act(const core::RefuseConnections&) {

@@ -57,6 +57,12 @@ private:
         std::uint64_t quota = 0;
         std::uint64_t requests = 0;
         std::map<std::uint64_t, Stream> streams;
+        core::Side side{};
+        bool served_until_drain = false;  ///< behind its own socket, and not told to leave since
+        std::optional<core::Time> empty_since;  ///< its queue, as it was seen
+        bool settled = false;                   ///< so for long enough
+        std::optional<core::Time> stuck_since;
+        std::uint64_t ran = 0;
     };
 
     struct SlotTrack {
@@ -72,6 +78,7 @@ private:
         bool degraded = false;
         bool was_ready = false;
         bool complete = false;
+        std::vector<core::Place> places;  ///< where new connections go
     };
 
     [[noreturn]] void fail(const char* checker, const std::string& what, core::Seat seat) const;
@@ -81,6 +88,7 @@ private:
 
     void see(const core::Event& event);
     void see_beat(const core::Beat& event);
+    void see_queue(const core::QueueSeen& event);
 
     // One overload for each record that says something of a promise; the others are only counted.
     template <typename Other>
@@ -113,6 +121,8 @@ private:
     void act(const core::Signal& action);
     void act(const core::IgnoreBeats& action);
     void act(const core::Drain& action);
+    void act(const core::Steer& action);
+    void act(const core::LookAtSides&) {}
     void act(const core::RunDegradedHook&) {}
     // What operators change is looked at by change.cpp.
     void act(const core::BeginGeneration&) {}
@@ -133,6 +143,9 @@ private:
     void check_pools();
     void check_slot(const core::Pool& pool, const core::Slot& slot, core::Seat seat);
     std::size_t check_workers(const core::Pool& pool, const core::Slot& slot, core::Seat seat);
+    void check_told(const Track& track) const;
+    void check_sides(const core::Pool& pool, const core::Slot& slot, core::Seat seat) const;
+    void check_steering(const core::Pool& pool, core::PoolIndex index) const;
     void check_bounds(const core::Pool& pool, core::PoolIndex index) const;
     void check_deadline();
     void check_overstay() const;

@@ -50,7 +50,9 @@ void Checker::check_failures() {
         const core::Slot& slot = supervisor_->pools()[number(seat.pool)].slots()[number(seat.slot)];
         const bool counted =
             slot.current.failures() > 0 || (slot.successor && slot.successor->failures() > 0);
-        demand(stopping_ || counted, "back-off", "a failed boot does not count", seat);
+        // A successor of one that failed for good in the same turn is given up with it.
+        const bool given_up = slot.current.state() == State::failed;
+        demand(stopping_ || counted || given_up, "back-off", "a failed boot does not count", seat);
     }
     for (const auto& [seat, stable] : stable_deaths_) {
         const SlotTrack& slot = pools_[number(seat.pool)].slots[number(seat.slot)];
@@ -74,10 +76,12 @@ void Checker::check_pools() {
             resting |= slot.current.state() == State::down;
             resting |= slot.successor && slot.successor->state() == State::down;
             check_slot(pool, slot, seat_of(i, k));
+            check_sides(pool, slot, seat_of(i, k));
         }
         demand(processes == pool.processes(), "records", "another number of processes", here);
         if (pool.ready() > 0) pools_[i].was_ready = true;
         check_bounds(pool, here.pool);
+        check_steering(pool, here.pool);
         if (stopping_) continue;
         const std::uint32_t most = pool.policy().start_concurrency;
         demand(most == 0 || starting <= most, "start_concurrency", "too many boot at once", here);
@@ -178,7 +182,7 @@ void Checker::check_deadline() {
     }
     for (const core::Pool& pool : supervisor_->pools()) {
         for (const core::Slot& slot : pool.slots()) {
-            waiting |= slot.current.state() == State::backoff;
+            waiting |= slot.current.state() == State::backoff || slot.next_look;
             waiting |= slot.successor && slot.successor->state() == State::backoff;
         }
     }

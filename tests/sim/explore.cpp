@@ -125,6 +125,18 @@ std::vector<Variant> variants() {
     pair.start_timeout = pair.graceful_timeout = pair.core_timeout = seconds{1};
     all.push_back({"a worker and its successor", config_of(pair), false, false, 60'000});
 
+    core::PoolPolicy own = pair;
+    own.accept = core::Accept::per_worker;
+    own.liveness = core::Liveness::queue;
+    own.has_sockets = true;
+    own.timeout = seconds{1};
+    own.graceful_timeout = milliseconds{400};
+    core::Config owning = config_of(own);
+    owning.stop_delay = {};
+    owning.queue_grace = seconds{1};
+    all.push_back(
+        {"a worker and its successor with queues of their own", owning, false, false, 60'000});
+
     core::PoolPolicy two = pair;
     two.workers = 2;
     two.start_concurrency = 1;
@@ -171,6 +183,7 @@ private:
     static std::uint64_t key(const core::Supervisor& supervisor, Time now);
     static std::vector<Live> alive(const core::Supervisor& supervisor);
     static std::vector<Event> few_events(const Live& live);
+    static std::vector<Event> queue_events(const Live& live);
     static std::vector<Event> more_events(const Live& live, Time now);
     static Event beat(const Live& live, Time now, core::Phase phase, bool stuck = false);
 
@@ -223,6 +236,18 @@ std::vector<Event> Explorer::few_events(const Live& live) {
     const Incarnation who = live.who;
     return {core::Exited{.incarnation = who, .status = core::ExitedWith{1}}, core::SaidReady{who},
             core::Examined{who, core::ProcessKey{}, core::Examined::Finding::dumping_core}};
+}
+
+/// What can be seen of a queue, and of who has it.
+std::vector<Event> Explorer::queue_events(const Live& live) {
+    std::vector<Event> all;
+    all.emplace_back(core::QueueSeen{.incarnation = live.who, .ran = 1});
+    all.emplace_back(core::QueueSeen{.incarnation = live.who, .busy = 1, .ran = 1});
+    for (const std::uint64_t ran : {1U, 2U}) {
+        all.emplace_back(core::QueueSeen{.incarnation = live.who, .waiting = 1, .ran = ran});
+    }
+    all.emplace_back(core::QueueSeen{.incarnation = live.who, .waiting = 1, .ran = {}});
+    return all;
 }
 
 /// Everything else that can be said of a worker.
@@ -359,10 +384,19 @@ void Explorer::expand(const Node& node) {
         try_edge(node, {core::RotationRequested{{core::PoolIndex{0}, core::SlotIndex{i}}}},
                  node.now);
     }
+    const bool own_queues = variant_.config.pools[0].policy.accept == core::Accept::per_worker;
+    if (own_queues) {
+        for (const auto& waiting : {std::array{0U, 0U}, std::array{1U, 0U}, std::array{0U, 1U}}) {
+            try_edge(node, {core::SidesSeen{{}, waiting}}, node.now);
+        }
+    }
     for (const Live& live : alive(node.supervisor)) {
         for (const Event& event : few_events(live)) try_edge(node, {event}, node.now);
         const core::Exited exit{.incarnation = live.who, .status = core::ExitedWith{1}};
         try_edge(node, {core::SaidReady{live.who}, exit}, node.now);
+        if (own_queues) {
+            for (const Event& event : queue_events(live)) try_edge(node, {event}, node.now);
+        }
         if (!variant_.all_events) continue;
         for (const Event& event : more_events(live, node.now)) try_edge(node, {event}, node.now);
         try_edge(node, {exit, beat(live, node.now, core::Phase::serving)}, node.now);

@@ -13,7 +13,7 @@ namespace reeve::sim {
 // Actions.
 template <typename F>
 void fields(const core::Spawn& a, F&& f) {
-    f("Spawn", a.incarnation, a.seat, a.generation, a.quota_requests);
+    f("Spawn", a.incarnation, a.seat, a.generation, a.quota_requests, a.side);
 }
 template <typename F>
 void fields(const core::Signal& a, F&& f) {
@@ -22,6 +22,18 @@ void fields(const core::Signal& a, F&& f) {
 template <typename F>
 void fields(const core::Drain& a, F&& f) {
     f("Drain", a.incarnation, a.within);
+}
+template <typename F>
+void fields(const core::Steer& a, F&& f) {
+    f("Steer", a.pool, a.places);
+}
+template <typename F>
+void fields(const core::LookAtQueue& a, F&& f) {
+    f("LookAtQueue", a.incarnation, a.busy);
+}
+template <typename F>
+void fields(const core::LookAtSides& a, F&& f) {
+    f("LookAtSides", a.seat);
 }
 template <typename F>
 void fields(const core::Probe& a, F&& f) {
@@ -135,6 +147,14 @@ void fields(const core::Sampled& e, F&& f) {
     f("Sampled", e.incarnation, e.resident_bytes);
 }
 template <typename F>
+void fields(const core::QueueSeen& e, F&& f) {
+    f("QueueSeen", e.incarnation, e.waiting, e.busy, e.ran.has_value(), e.ran.value_or(0));
+}
+template <typename F>
+void fields(const core::SidesSeen& e, F&& f) {
+    f("SidesSeen", e.seat, e.waiting[0], e.waiting[1]);
+}
+template <typename F>
 void fields(const core::HookEnded& e, F&& f) {
     f("HookEnded", e.incarnation);
 }
@@ -197,7 +217,7 @@ void fields(const core::StartTimeout& r, F&& f) {
 }
 template <typename F>
 void fields(const core::Hang& r, F&& f) {
-    f("Hang", r.about, r.process, r.silence, r.limit, r.requests, r.in_flight, r.oldest);
+    f("Hang", r.about, r.process, r.silence, r.limit, r.requests, r.in_flight, r.oldest, r.waiting);
 }
 template <typename F>
 void fields(const core::SlowRequest& r, F&& f) {
@@ -290,6 +310,10 @@ void fields(const core::Reload& r, F&& f) {
 template <typename F>
 void fields(const core::PoolRemoved& r, F&& f) {
     f("PoolRemoved", r.pool);
+}
+template <typename F>
+void fields(const core::QueueLeft& r, F&& f) {
+    f("QueueLeft", r.seat, r.waiting);
 }
 template <typename F>
 void fields(const core::Scale& r, F&& f) {

@@ -212,6 +212,7 @@ bool Fleet::converged() const {
             [](const core::Slot& slot) { return slot.current.state() == State::failed; });
         // Without surge, a slot that failed for good uses up what may be unavailable.
         const bool may_roll = pool.policy().max_surge > 0 || !any_failed;
+        if (may_roll && !any_failed && world_.has_left(pool.index())) return false;
         for (const core::Slot& slot : pool.slots()) {
             if (slot.current.state() == State::failed) continue;
             if (is_in_turn(slot.current)) continue;
@@ -224,6 +225,9 @@ bool Fleet::converged() const {
                                  pool.policy().liveness != core::Liveness::none &&
                                  !slot.current.beats().empty();
             if (process->second.hung && watched) return false;
+            const bool looked_at = pool.policy().timeout > Duration::zero() &&
+                                   pool.policy().liveness == core::Liveness::queue;
+            if (process->second.hung && looked_at) return false;
         }
     }
     return true;

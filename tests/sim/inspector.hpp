@@ -43,9 +43,9 @@ private:
     template <typename Sink>
     static void state_of(const Pool& pool, Time now, Sink& sink) {
         const auto& [policy, pool_name, after, index, seed, generation, last_generation, editions,
-                     changeover, wanted, stage, held, removed, stopping, slots, due, touched,
-                     is_touched, began, frozen, ever_ready, available, complete, degraded, gave_up,
-                     waiting, enforcement] = pool;
+                     changeover, wanted, stage, held, removed, stopping, slots, places, due,
+                     touched, is_touched, began, frozen, ever_ready, available, complete, degraded,
+                     gave_up, waiting, enforcement] = pool;
         for (const bool flag : {held, removed, stopping, frozen, ever_ready, available, complete,
                                 degraded, gave_up, waiting, enforcement, touched.empty()}) {
             sink.put(flag);
@@ -63,10 +63,17 @@ private:
         sink.put(is_old(generation));
         for (const Slot& slot : slots) {
             const auto& [current, successor, roll_reason, leaving, no_roll_before, next, slot_held,
-                         off] = slot;
+                         off, side, owned, looks, next_look, left] = slot;
             for (const bool flag : {slot_held, off, is_old(next), is_old(current.generation()),
                                     successor && is_old(successor->generation())}) {
                 sink.put(flag);
+            }
+            if (policy.accept == Accept::per_worker) {
+                sink.put(side);
+                sink.put(owned);
+                sink.put(looks);
+                time(next_look, now, sink);
+                sink.put(left);
             }
             state_of(current, policy, now, sink);
             sink.put(successor.has_value());
@@ -82,13 +89,14 @@ private:
 
     template <typename Sink>
     static void state_of(const Worker& worker, const PoolPolicy& policy, Time now, Sink& sink) {
-        const auto& [state, wanted, deadline, reason, failures, incarnation, generation,
+        const auto& [state, wanted, deadline, reason, failures, incarnation, generation, side,
                      start_reason, started_at, ready_at, entered_at, was_ready, executed, greeted,
                      drains, told_to_drain, has_beaten, dumping, abort_examined, crowded,
                      was_stable, flooding, last_signal, stop_mode, beats, examined_until, examined,
-                     silent_since, silence_forgiven, next_probe, next_sample, quota_requests,
-                     quota_memory, quota_lifetime, resident, due_since, due_reason, garbage,
-                     packets_since, packets] = worker;
+                     silent_since, silence_forgiven, next_probe, next_queue_look, tell_at,
+                     empty_since, stuck_since, ran, next_sample, quota_requests, quota_memory,
+                     quota_lifetime, resident, due_since, due_reason, garbage, packets_since,
+                     packets] = worker;
         // The others show in records only; packets, which make a flood, are left to a unit test.
         sink.put(state);
         sink.put(reason);
@@ -99,6 +107,15 @@ private:
             sink.put(flag);
         }
         sink.put(stop_mode);
+        if (policy.accept == Accept::per_worker) {
+            sink.put(side);
+            sink.put(drains);
+            time(next_queue_look, now, sink);
+            time(tell_at, now, sink);
+            if (tell_at) time(empty_since, now, sink);
+            time(stuck_since, now, sink);
+            if (stuck_since) sink.put(ran);
+        }
         if (was_ready && !was_stable) time(ready_at, now, sink);
         // Who is on its way out is not watched any more.
         if (state != State::starting && state != State::serving) return;

@@ -31,6 +31,12 @@ struct Text {
     void put(const core::Seat& seat) {
         out += std::to_string(number(seat.pool)) + '/' + std::to_string(number(seat.slot));
     }
+    void put(const std::vector<core::Place>& places) {
+        for (const core::Place& place : places) {
+            put(number(place.slot));
+            put(place.side == core::Side::a ? "a " : "b ");
+        }
+    }
     void put(const core::About& about) {
         put(about.seat);
         put(about.incarnation);
@@ -79,6 +85,13 @@ struct Hash {
     void put(const core::Seat& seat) {
         put(seat.pool);
         put(seat.slot);
+    }
+    void put(const std::vector<core::Place>& places) {
+        for (const core::Place& place : places) {
+            put(place.slot);
+            put(place.side);
+            put(place.generation);
+        }
     }
     void put(const core::About& about) {
         put(about.seat);

@@ -100,6 +100,10 @@ core::PoolPolicy draw_policy(Random& random) {
     policy.on_give_up = random.chance(10) ? core::OnGiveUp::exit : core::OnGiveUp::retry;
     policy.timeout_written = random.chance(50);
     policy.has_sockets = random.chance(70);
+    if (policy.has_sockets && random.chance(50)) {
+        policy.accept = core::Accept::per_worker;
+        if (random.chance(50)) policy.liveness = core::Liveness::queue;
+    }
     policy.has_on_hang = random.chance(40);
     policy.has_on_degraded = random.chance(40);
     policy.adopts = policy.has_sockets && random.chance(15);

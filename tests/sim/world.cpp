@@ -105,6 +105,7 @@ void World::happen_to(Process& process, const Fact& fact) {
             return;
         case Kind::booted:
             process.booted = true;
+            left_behind_[{process.seat, process.side}] = false;
             if (process.ways.says_ready) {
                 inbox_.emplace_back(core::SaidReady{process.incarnation, process.ways.ready_sign});
             }
@@ -212,6 +213,9 @@ void World::flood(Process& process, Time at) {
 
 void World::die(Process& process, const Fact& fact) {
     process.alive = false;
+    if (policy(process).accept == core::Accept::per_worker && random_.chance(10)) {
+        left_behind_[{process.seat, process.side}] = true;
+    }
     core::Exited exited;
     exited.incarnation = process.incarnation;
     exited.status = random_.chance(1) ? core::ExitStatus{core::Lost{10}} : fact.status;
@@ -244,6 +248,7 @@ void World::act(const core::Spawn& action, Time now) {
     process = Process{};
     process.incarnation = action.incarnation;
     process.seat = action.seat;
+    process.side = action.side;
     process.born = now;
     const Trouble& trouble = troubles_[number(action.seat.pool)];
     process.ways = make_ways(random_, policy(process), trouble, troubled_);
@@ -302,6 +307,39 @@ void World::act(const core::Examine& action, Time now) {
     if (process->dumping) finding = core::Examined::Finding::dumping_core;
     schedule(core::Examined{action.incarnation, action.process, finding},
              now + random_.from_to(Duration::zero(), answer_delay_max));
+}
+
+void World::act(const core::LookAtQueue& action, Time now) {
+    Process* process = find(action.incarnation);
+    if (process == nullptr) return;
+    if (!process->hung) ++process->ran;
+    core::QueueSeen seen{.incarnation = action.incarnation, .ran = process->ran};
+    // For who is idle nothing waits, and it need not run; for who is hung something soon does.
+    seen.waiting = process->hung || random_.chance(15) ? 1 : 0;
+    seen.busy = random_.chance(20) ? 1 : 0;
+    if (random_.chance(3)) seen.ran.reset();
+    schedule(seen, now + random_.from_to(Duration::zero(), answer_delay_max));
+}
+
+bool World::has_left(core::PoolIndex pool) const {
+    return std::any_of(left_behind_.begin(), left_behind_.end(), [&](const auto& entry) {
+        const auto& [place, left] = entry;
+        if (!left || place.first.pool != pool) return false;
+        return std::none_of(processes_.begin(), processes_.end(), [&, at = place](const auto& one) {
+            return one.second.alive && one.second.seat == at.first && one.second.side == at.second;
+        });
+    });
+}
+
+void World::act(const core::LookAtSides& action, Time now) {
+    core::SidesSeen seen{.seat = action.seat};
+    for (const core::Side side : {core::Side::a, core::Side::b}) {
+        const auto found = left_behind_.find({action.seat, side});
+        if (found != left_behind_.end() && found->second) {
+            seen.waiting[static_cast<std::size_t>(side)] = 2;
+        }
+    }
+    schedule(seen, now + random_.from_to(Duration::zero(), answer_delay_max));
 }
 
 void World::act(const core::Sample& action, Time now) {

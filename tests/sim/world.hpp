@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <queue>
+#include <utility>
 #include <vector>
 
 #include "core/supervisor.hpp"
@@ -23,6 +24,7 @@ struct BeatingProcess {
 struct Process {
     core::Incarnation incarnation{};
     core::Seat seat;
+    core::Side side{};
     Ways ways;
     core::Time born{};
     bool alive = true;
@@ -34,6 +36,7 @@ struct Process {
     bool pipe_open = true;
     std::uint32_t unread = 0;  ///< packets that wait in its pipe
     std::optional<core::Time> stuck_since;
+    std::uint64_t ran = 0;  ///< rises with each look, while it is not hung
     std::vector<BeatingProcess> beating;
 };
 
@@ -59,6 +62,8 @@ public:
     [[nodiscard]] const std::map<core::Incarnation, Process>& processes() const noexcept {
         return processes_;
     }
+    /// Connections wait in this pool where nobody accepts them.
+    [[nodiscard]] bool has_left(core::PoolIndex pool) const;
     Random& random() noexcept { return random_; }
 
 private:
@@ -111,6 +116,9 @@ private:
     void act(const core::Spawn& action, core::Time now);
     void act(const core::Signal& action, core::Time now);
     void act(const core::Drain& action, core::Time now);
+    void act(const core::Steer&, core::Time) {}
+    void act(const core::LookAtQueue& action, core::Time now);
+    void act(const core::LookAtSides& action, core::Time now);
     void act(const core::Probe& action, core::Time now);
     void act(const core::Examine& action, core::Time now);
     void act(const core::Sample& action, core::Time now);
@@ -138,6 +146,7 @@ private:
     int exit_code_ = 0;
     std::uint64_t facts_ = 0;
     std::map<core::Incarnation, Process> processes_;
+    std::map<std::pair<core::Seat, core::Side>, bool> left_behind_;
     std::priority_queue<Fact, std::vector<Fact>, Later> queue_;
     std::vector<core::Event> scheduled_;
     std::vector<core::Event> inbox_;

@@ -29,7 +29,7 @@ std::set<std::string_view> record_names(std::index_sequence<Index...>) {
 
 TEST_CASE("a state without a name would be a label `unknown` in a dashboard") {
     CHECK(count_names(State::failed) == 9);
-    CHECK(count_names(Reason::stop) == 19);
+    CHECK(count_names(Reason::stop) == 20);
     CHECK(count_names(ReadySign::probe) == 7);
     CHECK(count_names(StopMode::immediate) == 3);
 }
