@@ -58,8 +58,8 @@ _ENDS = 'it ends at once on TERM'
 
 # What one part of reeve or another gives to a program that knows nothing of it.
 _PRELOAD = ()
-_OWN = ()
-_QUEUE = ()
+_OWN = ('--accept', 'per-worker')
+_QUEUE = (*_OWN, '--liveness', 'queue')
 _ADOPT = ('--handoff', 'adopt')
 _STARTER = ('--env', 'SERVER_STARTER_PORT=127.0.0.1:{port:web}={fd:web}', '--env',
             'SERVER_STARTER_GENERATION={generation}')
