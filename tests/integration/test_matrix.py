@@ -8,7 +8,7 @@ import socket
 import matrix_client as client
 import runner
 from change import reload
-from harness import check, equal
+from harness import check, equal, patient, pause, stat_of
 from matrix_rows import ROWS, missing
 
 WORKERS = 4
@@ -109,6 +109,16 @@ def rotates(t, row):
     reeve.stop()
 
 
+def _stop_process(t, pid):
+    """Stops it, and waits until no thread of it can take a connection any more."""
+    t.handle(pid).signal(signal.SIGSTOP)
+
+    def stopped(left):
+        threads = [stat_of(f'{pid}/task/{thread}') for thread in os.listdir(f'/proc/{pid}/task')]
+        return all(stat and stat[1] == 'T' for stat in threads) or pause(min(left, 0.02))
+    patient(stopped, 'the stop of all threads')
+
+
 def finds_hang(t, row):
     """A worker that hangs is found and replaced, the others are left alone."""
     reeve = _start(t, row, '--timeout', TIMEOUT)
@@ -116,7 +126,7 @@ def finds_hang(t, row):
     before = client.gather(row, reeve.address(), lambda pids: len(pids) == WORKERS)
     asked = []
     if row.hang == 'stopped':
-        t.handle(min(before)).signal(signal.SIGSTOP)
+        _stop_process(t, min(before))
     else:
         asked.append(client.begin(row, reeve.address(), row.hang))
     if row.liveness == 'queue':
