@@ -101,7 +101,8 @@ void Pool::see_sides(const SidesSeen& event, Time now, Output& out) {
     Slot& slot = slots_[index];
     std::uint32_t waiting = 0;
     for (const Side side : {Side::a, Side::b}) {
-        if ((slot.owned & bit_of(side)) == 0) waiting += event.waiting[static_cast<int>(side)];
+        if ((slot.owned & bit_of(side)) == 0)
+            waiting += event.waiting[static_cast<std::size_t>(side)];
     }
     if (waiting == 0) {
         slot.left = 0;
