@@ -19,13 +19,13 @@ FLAGS = ['-std=c++20', '-O1', '-g0']
 
 # name, file, text that is there exactly once, what replaces it
 MUTANTS = [
-    ('a waiting state without a deadline', 'worker.cpp',
+    ('a waiting state without a deadline', 'worker_queue.cpp',
      'enter(context, State::draining, reason, context.now + grace);',
      'enter(context, State::draining, reason, Time::max());'),
     ('a spawn while stopping', 'pool.cpp',
      'void Pool::freeze(Time now, Output& out) {\n    frozen_ = true;',
      'void Pool::freeze(Time now, Output& out) {'),
-    ('KILL before the grace is over', 'worker.cpp',
+    ('KILL before the grace is over', 'worker_queue.cpp',
      'const Duration grace = context.policy.graceful_timeout;',
      'const Duration grace = context.policy.graceful_timeout / 2;'),
     ('the old worker drained before its successor is ready', 'pool.cpp',
@@ -46,8 +46,8 @@ MUTANTS = [
     ('more successors than max_surge', 'pool.cpp',
      'if (surge_used() < max_surge()) {',
      'if (surge_used() < max_surge() + 1) {'),
-    ('a grace that is over and no KILL', 'worker.cpp',
-     'if (context.now >= *deadline_) begin_kill(context, reason_);',
+    ('a grace that is over and no KILL', 'worker_queue.cpp',
+     'if (context.now >= *deadline_) return begin_kill(context, reason_);',
      'if (context.now >= *deadline_) deadline_ = context.now + context.policy.graceful_timeout;'),
     ('the successor not awaited for ready_for', 'pool.cpp',
      'if (now - slot.successor->ready_at() < hold_of(*slot.successor)) return;',

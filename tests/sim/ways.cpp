@@ -190,6 +190,10 @@ Ways make_ways(Random& random, const core::PoolPolicy& policy, const Trouble& tr
     ways.drains = random.chance(50);
     const bool must_beat = policy.liveness == core::Liveness::required;
     ways.beating = must_beat || random.chance(75) ? random.from_to(1, 2) : 0;
+    if (policy.liveness == core::Liveness::queue) {
+        if (random.chance(60)) ways.beating = 0;
+        ways.queue_stands = random.chance(40);
+    }
     ways.ready_sign = owed.value_or(core::ReadySign::word);
     // Who says nothing is seen when it listens.
     const bool mute = ways.beating == 0 && !ways.greets;

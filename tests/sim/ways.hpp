@@ -55,6 +55,7 @@ struct Ways {
     core::Duration dump_takes{};
     core::Duration killed_in{};
     std::optional<core::Duration> hook_takes;
+    bool queue_stands = false;    ///< while it works there is always more to do
     double answers_probes = 100;  ///< in percent, and examinations
 };
 

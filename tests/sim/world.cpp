@@ -315,7 +315,8 @@ void World::act(const core::LookAtQueue& action, Time now) {
     if (!process->hung) ++process->ran;
     core::QueueSeen seen{.incarnation = action.incarnation, .ran = process->ran};
     // For who is idle nothing waits, and it need not run; for who is hung something soon does.
-    seen.waiting = process->hung || random_.chance(15) ? 1 : 0;
+    const bool stands = process->hung || (process->ways.queue_stands && !action.busy);
+    seen.waiting = stands || random_.chance(15) ? 1 : 0;
     seen.busy = random_.chance(20) ? 1 : 0;
     if (random_.chance(3)) seen.ran.reset();
     schedule(seen, now + random_.from_to(Duration::zero(), answer_delay_max));
