@@ -14,6 +14,8 @@
  *                        no such quota
  *   REEVE_TOKEN          opaque; presented when rejoining a restarted reeve
  *   REEVE_POOL, REEVE_SLOT, REEVE_GENERATION
+ *   REEVE_SOCKET_INODES  with liveness: preload: inode numbers of the pool's sockets, by commas
+ *   REEVE_STOP_SIGNAL    with liveness: preload: what libreeve-preload raises once it has drained
  */
 #ifndef REEVE_PROTOCOL_H
 #define REEVE_PROTOCOL_H
@@ -85,7 +87,8 @@ struct reeve_header {
     uint32_t size;
 };
 
-#define REEVE_HELLO_DRAINS 1u /* I act on REEVE_DRAIN: do not send the stop signal */
+#define REEVE_HELLO_DRAINS  1u /* I act on REEVE_DRAIN: do not send the stop signal */
+#define REEVE_HELLO_PRELOAD 2u /* it is libreeve-preload that speaks, not the program itself */
 
 struct reeve_hello {
     struct reeve_header header;

@@ -51,7 +51,10 @@ void reeve_greet(struct reeve_worker* worker) {
     memset(&hello, 0, sizeof hello);
     hello.header = make_header(REEVE_HELLO, sizeof hello);
     hello.process = (uint32_t)worker->process;
-    hello.flags = worker->flags & REEVE_WORKER_DRAINS ? REEVE_HELLO_DRAINS : 0;
+    hello.flags = worker->hello_flags;
+    if (worker->flags & REEVE_WORKER_DRAINS) {
+        hello.flags |= REEVE_HELLO_DRAINS;
+    }
     send_bytes(worker, &hello, sizeof hello);
 }
 

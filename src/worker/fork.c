@@ -32,7 +32,7 @@ static void become_own_process(void) {
         atomic_store(&worker->orphaned, 1);
         atomic_flag_clear(&worker->beating);
         atomic_store(&worker->due_ns, 0);
-        reeve_counters_reset(worker);
+        worker->reset(worker);
     }
 }
 

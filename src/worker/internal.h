@@ -44,6 +44,12 @@ struct reeve_worker {
     int control;
     unsigned flags;
     int heartbeat_signals; /* opened for writing only: a write after reeve is gone raises SIGPIPE */
+    uint32_t hello_flags;  /* besides what `flags` ask for */
+
+    /* Who counts: puts sums, requests in flight and the oldest one's start into a beat; and begins
+     * again in a forked child. */
+    void (*collect)(struct reeve_worker* worker, struct reeve_beat* beat, uint64_t* oldest_tick);
+    void (*reset)(struct reeve_worker* worker);
 
     /* Control channel; touched by open, receive, ready and control. */
     _Atomic int greeted;
@@ -93,7 +99,18 @@ uint64_t reeve_ticks_to_ns(const struct reeve_worker* worker, uint64_t ticks);
 
 /* beat.c */
 void reeve_beat_now(struct reeve_worker* worker);
-void reeve_counters_reset(struct reeve_worker* worker);
+
+/* requests.c */
+void reeve_requests_collect(struct reeve_worker* worker, struct reeve_beat* beat,
+                            uint64_t* oldest_tick);
+void reeve_requests_reset(struct reeve_worker* worker);
+
+/* environment.c: what the environment promises, checked before it is believed. */
+struct reeve_worker* reeve_worker_new(void);
+int64_t reeve_number_from(const char* variable, int64_t most);
+int reeve_take_heartbeat(struct reeve_worker* worker);
+int reeve_take_control(void);
+void reeve_take_numbers(struct reeve_worker* worker);
 
 /* control.c */
 void reeve_control_send(struct reeve_worker* worker, enum reeve_message_type type);

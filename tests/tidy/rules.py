@@ -52,7 +52,7 @@ def _is_our_process(path):
 
 
 def _may_make_processes(path):
-    return path.startswith(('src/os/', 'tests/unit/os/', 'tests/unit/worker/')) or (
+    return path.startswith(('src/os/', 'src/preload/', 'tests/unit/os/', 'tests/unit/worker/')) or (
         path.endswith('.c') and path.startswith(('examples/', 'tests/', 'bench/')))
 
 
@@ -70,7 +70,7 @@ BANS = (
         'only src/os/clock reads a clock: time is a parameter',
         lambda path: _is_our_process(path) and not path.startswith('src/os/clock.')),
     Ban('process', re.compile(rf'\bwaitpid\b|{_CALL}(?:v?fork|kill|wait[34]|waitid|clone3?)\s*\('),
-        'only src/os makes, ends and reaps processes',
+        'only src/os and what lives in a worker make, end and reap processes',
         lambda path: is_code(path) and not _may_make_processes(path)),
     Ban('sleep', re.compile(r'\b(?:u|nano|time\.)?sleep(?:_for|_until)?\s*\('),
         'tests wait for facts, not for time',
