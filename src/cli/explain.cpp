@@ -313,4 +313,23 @@ std::string show_explanation(const Explanation& explanation, const Paint& paint)
     return out + "\n" + explanation.yaml;
 }
 
+std::string why_not_preloaded(const core::PoolConfig& pool) {
+    if (pool.policy.liveness != core::Liveness::preload) return {};
+    Examination examination{pool};
+    examination.run();
+    const Subject& subject = examination.subject;
+    if (examination.path.empty()) return {};
+    using enum Subject::Linkage;
+    if (subject.linkage == go || subject.linkage == fixed) {
+        return "liveness: preload can see nothing of " + examination.path + ", which is " +
+               (subject.linkage == go ? "a Go program" : "statically linked") +
+               "; use liveness: queue, or none";
+    }
+    if (subject.privileged) {
+        return "liveness: preload is ignored by " + examination.path +
+               ", whose file gives it more rights; use liveness: queue, or none";
+    }
+    return {};
+}
+
 }  // namespace reeve::cli

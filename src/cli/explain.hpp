@@ -33,6 +33,9 @@ Explained explain(const config::Loaded& loaded, const Selection& given);
 
 std::string show_explanation(const Explanation& explanation, const Paint& paint);
 
+/// A pool that asks for the preload library and whose program cannot load it: what to say of that.
+std::string why_not_preloaded(const core::PoolConfig& pool);
+
 /// One JSON object for all of them.
 std::string explanations_json(const std::vector<Explanation>& explanations);
 

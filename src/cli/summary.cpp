@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cli/explain.hpp"
 #include "config/address.hpp"
 #include "config/advice.hpp"
 #include "config/checks.hpp"
@@ -89,6 +90,9 @@ std::string summarize(const config::Loaded& loaded, const Paint& paint) {
         for (const auto& mistake : config::known_mistakes(pool)) {
             out += paint.yellow("warning") + ": pools." + pool.name + "." + mistake + "\n";
         }
+        if (const auto why = why_not_preloaded(pool); !why.empty()) {
+            out += paint.yellow("warning") + ": pools." + pool.name + "." + why + "\n";
+        }
     }
     return out;
 }
@@ -103,6 +107,9 @@ std::vector<std::string> certain_warnings(const config::Loaded& loaded) {
         }
         for (const auto& mistake : config::known_mistakes(pool)) {
             out.push_back("pools." + pool.name + "." + mistake);
+        }
+        if (const auto why = why_not_preloaded(pool); !why.empty()) {
+            out.push_back("pools." + pool.name + "." + why);
         }
     }
     return out;

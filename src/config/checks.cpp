@@ -175,6 +175,10 @@ private:
             report(written_of("liveness", "timeout"),
                    "liveness: required needs a timeout, which is off");
         }
+        if (policy.liveness == core::Liveness::preload && pool_.listen.empty()) {
+            report("liveness",
+                   "preload watches a loop that waits for connections, and the pool has no socket");
+        }
         if (policy.liveness == core::Liveness::none && policy.ready == core::ReadyBy::native &&
             pool_.process.handoff != core::Handoff::receive) {
             report("ready", "native waits for a word that liveness: none does not listen to");

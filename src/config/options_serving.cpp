@@ -39,6 +39,9 @@ constexpr std::array livenesses{
           "heartbeats are taken if they come; only a worker that has sent one can hang"),
     named("native", Liveness::native,
           "the worker speaks the protocol (libreeve-worker or a client library)"),
+    named(
+        "preload", Liveness::preload,
+        "libreeve-preload.so is loaded into the worker and beats with each turn of its event loop"),
     named("required", Liveness::required,
           "as native, and a worker that never beats counts as hung too"),
     named("queue", Liveness::queue,

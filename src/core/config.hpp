@@ -20,7 +20,7 @@ enum class Accept { shared, per_worker };
 
 /// Where signs of life come from. `automatic` takes what comes; `required` also kills a worker that
 /// never beat; `queue` also looks at connections that nobody accepts.
-enum class Liveness { automatic, native, required, queue, none };
+enum class Liveness { automatic, native, preload, required, queue, none };
 
 /// What makes a worker ready: whatever shows it first, or one kind of sign alone.
 enum class ReadyBy { automatic, native, listen, notify, newline, tcp, http, delay };

@@ -68,7 +68,8 @@ struct SpawnFailed {
 /// The worker opened the conversation on its control channel.
 struct Greeted {
     Incarnation incarnation{};
-    bool drains = false;  ///< it acts on Drain, so needs no stop signal
+    bool drains = false;     ///< it acts on Drain, so needs no stop signal
+    bool preloaded = false;  ///< the preload library speaks for it
 };
 
 /// What showed that a worker is ready.

@@ -131,6 +131,8 @@ public:
     void mark_due(const Context& context, Reason reason, std::uint64_t value, std::uint64_t limit);
     [[nodiscard]] const BeatAccount& beats() const noexcept { return beats_; }
     [[nodiscard]] bool has_beaten() const noexcept { return has_beaten_; }
+    /// What it says of itself is what the preload library sees.
+    [[nodiscard]] bool preloaded() const noexcept { return preloaded_; }
     [[nodiscard]] std::uint64_t resident_bytes() const noexcept { return resident_bytes_; }
     /// Forgets earlier failures: the worker has been stable.
     void check_stable(const Context& context);
@@ -194,6 +196,7 @@ private:
     bool executed_ = false;
     bool greeted_ = false;
     bool drains_ = false;
+    bool preloaded_ = false;
     bool told_to_drain_ = false;
     bool has_beaten_ = false;
     bool dumping_ = false;

@@ -19,6 +19,7 @@ void Worker::on(const Context& context, const Greeted& event) {
     if (!has_process(state_)) return;
     greeted_ = true;
     drains_ = event.drains;
+    preloaded_ = event.preloaded;
     look_no_more(context.policy);
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "config/placeholders.hpp"
+#include "daemon/preload.hpp"
 #include "daemon/start_error.hpp"
 #include "os/affinity.hpp"
 #include "os/user.hpp"
@@ -111,6 +113,24 @@ config::PlaceholderValues placeholder_values(const PoolSockets& sockets, const c
     return values;
 }
 
+/// Before what is preloaded already, by the pool or by reeve's own environment.
+void add_preload(Variables& variables, const std::string& library, const core::PoolPolicy& policy,
+                 const PoolSockets& sockets, const core::Spawn& spawn) {
+    const auto own = variables.find("LD_PRELOAD");
+    const char* inherited = std::getenv("LD_PRELOAD");
+    const std::string others = own != variables.end() ? own->second
+                               : inherited != nullptr ? std::string{inherited}
+                                                      : std::string{};
+    variables["LD_PRELOAD"] = others.empty() ? library : library + ":" + others;
+    std::string inodes;
+    for (const NamedListener& socket : sockets) {
+        inodes += (inodes.empty() ? "" : ",") +
+                  std::to_string(socket.of(spawn.seat.slot, spawn.side)->inode());
+    }
+    variables["REEVE_SOCKET_INODES"] = inodes;
+    variables["REEVE_STOP_SIGNAL"] = std::to_string(policy.stop_signal);
+}
+
 void add_identity(Variables& variables, const PoolIdentity& identity) {
     if (!identity.credentials) return;
     variables["HOME"] = identity.home;
@@ -203,6 +223,9 @@ PoolIdentity find_identity(const core::PoolConfig& pool, const os::ResourceLimit
         }
     }
     if (process.cpu_affinity) identity.cpus = os::allowed_cpus();
+    if (pool.policy.liveness == core::Liveness::preload) {
+        identity.preload = find_preload_library(place + "liveness");
+    }
     return identity;
 }
 
@@ -222,6 +245,9 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
     }
     for (const auto& [key, value] : process.env) variables[key] = config::expand(value, values);
     add_protocol(variables, pool, spawn, token);
+    if (!identity.preload.empty()) {
+        add_preload(variables, identity.preload, pool.policy, sockets, spawn);
+    }
 
     os::SpawnRequest request;
     int target = 3;

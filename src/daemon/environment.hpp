@@ -19,6 +19,7 @@ struct PoolIdentity {
     std::string home;
     std::vector<os::ResourceLimit> limits;
     std::vector<unsigned> cpus;  ///< to spread slots over; empty = no affinity
+    std::string preload;         ///< the library to load into the workers; empty = none
 };
 
 /// Throws StartError (78) for users, groups and limits that cannot be.

@@ -104,7 +104,7 @@ json::object worker_of(const WorkerView& worker) {
     object["in_flight"] = worker.beats ? json::value(worker.in_flight) : nullptr;
     object["resident_bytes"] = worker.sample ? json::value(worker.sample->resident_bytes) : nullptr;
     object["cpu_seconds"] = worker.sample ? rounded(worker.sample->cpu_time) : nullptr;
-    object["liveness"] = worker.beats ? "native" : "none";
+    object["liveness"] = !worker.beats ? "none" : worker.preloaded ? "preload" : "native";
     object["handoff"] = handoff_name(worker.handoff);
     json::array adopted;
     for (const std::string& name : worker.adopted) adopted.emplace_back(text(name));

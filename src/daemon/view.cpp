@@ -87,6 +87,7 @@ private:
         shown.age = std::max(now_ - worker.started_at(), core::Duration::zero());
         shown.beat_age = beat_age(worker, now_);
         shown.beats = worker.has_beaten();
+        shown.preloaded = worker.preloaded();
         shown.requests = counters.requests;
         shown.in_flight = worker.beats().in_flight();
         daemon::add(view_.counters, counters);

@@ -45,6 +45,7 @@ struct WorkerView {
     std::optional<core::Duration> age;       ///< nothing without a process
     std::optional<core::Duration> beat_age;  ///< of that of its processes that is silent longest
     bool beats = false;
+    bool preloaded = false;  ///< it is the preload library that beats
     std::uint64_t requests = 0;
     std::uint32_t in_flight = 0;
     std::optional<Sample> sample;

@@ -155,7 +155,7 @@ void WorkerProcess::read_control(int at_most) {
         }
         if (std::holds_alternative<os::NoMessage>(*message)) return;
         if (const auto* hello = std::get_if<os::HelloMessage>(&*message)) {
-            inbox_.put(core::Greeted{incarnation_, hello->drains});
+            inbox_.put(core::Greeted{incarnation_, hello->drains, hello->preloaded});
             welcome_();
         } else if (std::holds_alternative<os::ReadyMessage>(*message)) {
             inbox_.put(core::SaidReady{incarnation_});

@@ -53,7 +53,9 @@ ControlMessage judge(std::span<const std::byte> message) noexcept {
         return GarbageMessage{"hello of wrong size"};
     }
     std::memcpy(&hello, message.data(), sizeof hello);
-    return HelloMessage{static_cast<pid_t>(hello.process), (hello.flags & REEVE_HELLO_DRAINS) != 0};
+    return HelloMessage{.process = static_cast<pid_t>(hello.process),
+                        .drains = (hello.flags & REEVE_HELLO_DRAINS) != 0,
+                        .preloaded = (hello.flags & REEVE_HELLO_PRELOAD) != 0};
 }
 
 std::uint32_t to_milliseconds(core::Duration duration) noexcept {

@@ -24,8 +24,9 @@ struct ControlChannel {
 
 /// What a worker said, or that it said nothing.
 struct HelloMessage {
-    pid_t process = 0;    ///< as the worker sees itself; not to be trusted
-    bool drains = false;  ///< acts on Drain: needs no stop signal
+    pid_t process = 0;       ///< as the worker sees itself; not to be trusted
+    bool drains = false;     ///< acts on Drain: needs no stop signal
+    bool preloaded = false;  ///< the preload library speaks for the program
 };
 struct ReadyMessage {};
 struct GarbageMessage {

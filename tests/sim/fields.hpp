@@ -128,7 +128,7 @@ void fields(const core::SpawnFailed& e, F&& f) {
 }
 template <typename F>
 void fields(const core::Greeted& e, F&& f) {
-    f("Greeted", e.incarnation, e.drains);
+    f("Greeted", e.incarnation, e.drains, e.preloaded);
 }
 template <typename F>
 void fields(const core::SaidReady& e, F&& f) {

@@ -91,7 +91,7 @@ private:
     static void state_of(const Worker& worker, const PoolPolicy& policy, Time now, Sink& sink) {
         const auto& [state, wanted, deadline, reason, failures, incarnation, generation, side,
                      start_reason, started_at, ready_at, entered_at, was_ready, executed, greeted,
-                     drains, told_to_drain, has_beaten, dumping, abort_examined, crowded,
+                     drains, preloaded, told_to_drain, has_beaten, dumping, abort_examined, crowded,
                      was_stable, flooding, last_signal, stop_mode, beats, examined_until, examined,
                      silent_since, silence_forgiven, next_probe, next_queue_look, tell_at,
                      empty_since, stuck_since, ran, next_sample, quota_requests, quota_memory,

@@ -101,7 +101,7 @@ void World::happen_to(Process& process, const Fact& fact) {
             return;
         case Kind::greeted:
             if (process.hung) return;
-            inbox_.emplace_back(core::Greeted{process.incarnation, process.ways.drains});
+            inbox_.emplace_back(core::Greeted{process.incarnation, process.ways.drains, false});
             return;
         case Kind::booted:
             process.booted = true;
