@@ -37,58 +37,62 @@ _reeve_flags()
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
-            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
-            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
-            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
-            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
-            --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
-            --max-draining --update --after --before-start --before-start-timeout --min-ready \
-            --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
-            --fast-stop-signal --hang-signal --env --env-file --cwd --user --group --umask --nice \
-            --rlimits --cpu-affinity --orphans --output ;;
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-address \
+            --ready-path --compat --ready-after --ready-for --timeout --start-timeout \
+            --graceful-timeout --abort-timeout --core-timeout --kill-grace --request-timeout \
+            --slow-request --beat-interval --sample-interval --stable-after --backoff-min \
+            --backoff-max --give-up-after --on-give-up --fatal-exit-codes --max-requests \
+            --max-requests-jitter --max-lifetime --max-lifetime-jitter --max-memory \
+            --max-memory-jitter --max-surge --max-unavailable --max-draining --update --after \
+            --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
+            --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
+            --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
+            --output ;;
         check) echo \
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
-            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
-            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
-            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
-            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
-            --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
-            --max-draining --update --after --before-start --before-start-timeout --min-ready \
-            --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
-            --fast-stop-signal --hang-signal --env --env-file --cwd --user --group --umask --nice \
-            --rlimits --cpu-affinity --orphans --output ;;
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-address \
+            --ready-path --compat --ready-after --ready-for --timeout --start-timeout \
+            --graceful-timeout --abort-timeout --core-timeout --kill-grace --request-timeout \
+            --slow-request --beat-interval --sample-interval --stable-after --backoff-min \
+            --backoff-max --give-up-after --on-give-up --fatal-exit-codes --max-requests \
+            --max-requests-jitter --max-lifetime --max-lifetime-jitter --max-memory \
+            --max-memory-jitter --max-surge --max-unavailable --max-draining --update --after \
+            --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
+            --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
+            --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
+            --output ;;
         explain) echo \
             -h --help -c --config --json --name --stop-delay --queue-grace --log-format \
             --log-level --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
-            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
-            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
-            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
-            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
-            --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
-            --max-draining --update --after --before-start --before-start-timeout --min-ready \
-            --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
-            --fast-stop-signal --hang-signal --env --env-file --cwd --user --group --umask --nice \
-            --rlimits --cpu-affinity --orphans --output ;;
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-address \
+            --ready-path --compat --ready-after --ready-for --timeout --start-timeout \
+            --graceful-timeout --abort-timeout --core-timeout --kill-grace --request-timeout \
+            --slow-request --beat-interval --sample-interval --stable-after --backoff-min \
+            --backoff-max --give-up-after --on-give-up --fatal-exit-codes --max-requests \
+            --max-requests-jitter --max-lifetime --max-lifetime-jitter --max-memory \
+            --max-memory-jitter --max-surge --max-unavailable --max-draining --update --after \
+            --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
+            --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
+            --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
+            --output ;;
         config) echo \
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
             --admin-read-users --admin-read-groups --admin-command-users --admin-command-groups \
-            --metrics --workers --listen --handoff --accept --liveness --ready --ready-after \
-            --ready-for --timeout --start-timeout --graceful-timeout --abort-timeout \
-            --core-timeout --kill-grace --request-timeout --slow-request --beat-interval \
-            --sample-interval --stable-after --backoff-min --backoff-max --give-up-after \
-            --on-give-up --fatal-exit-codes --max-requests --max-requests-jitter --max-lifetime \
-            --max-lifetime-jitter --max-memory --max-memory-jitter --max-surge --max-unavailable \
-            --max-draining --update --after --before-start --before-start-timeout --min-ready \
-            --start-concurrency --on-hang --on-degraded --hook-timeout --stop-signal \
-            --fast-stop-signal --hang-signal --env --env-file --cwd --user --group --umask --nice \
-            --rlimits --cpu-affinity --orphans --output --reference --schema --print ;;
+            --metrics --workers --listen --handoff --accept --liveness --ready --ready-address \
+            --ready-path --compat --ready-after --ready-for --timeout --start-timeout \
+            --graceful-timeout --abort-timeout --core-timeout --kill-grace --request-timeout \
+            --slow-request --beat-interval --sample-interval --stable-after --backoff-min \
+            --backoff-max --give-up-after --on-give-up --fatal-exit-codes --max-requests \
+            --max-requests-jitter --max-lifetime --max-lifetime-jitter --max-memory \
+            --max-memory-jitter --max-surge --max-unavailable --max-draining --update --after \
+            --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
+            --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
+            --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
+            --output --reference --schema --print ;;
         status) echo \
             -h --help --json --watch --admin --name ;;
         health) echo \
@@ -138,8 +142,11 @@ _reeve_values()
         --listen) ;;
         --handoff) echo "inherit receive adopt" ;;
         --accept) echo "shared per-worker" ;;
-        --liveness) echo "auto native required queue none" ;;
-        --ready) echo "auto native listen delay" ;;
+        --liveness) echo "auto native notify required queue none" ;;
+        --ready) echo "auto native listen notify newline tcp http delay" ;;
+        --ready-address) ;;
+        --ready-path) return 1 ;;
+        --compat) ;;
         --ready-after) ;;
         --ready-for) ;;
         --timeout) ;;

@@ -44,7 +44,15 @@ struct ValueName {
     const char* operator()(const config::WorkersKind&) const { return "N|auto"; }
     const char* operator()(const config::ChoiceKind&) const { return ""; }
     const char* operator()(const config::TextKind& kind) const {
-        return kind.form == config::TextKind::Form::absolute_path ? "PATH" : "NAME";
+        switch (kind.form) {
+            case config::TextKind::Form::absolute_path:
+            case config::TextKind::Form::url_path: return "PATH";
+            case config::TextKind::Form::address: return "ADDRESS";
+            case config::TextKind::Form::name:
+            case config::TextKind::Form::account:
+            case config::TextKind::Form::protocol: break;
+        }
+        return "NAME";
     }
     const char* operator()(const config::CommandKind&) const { return "COMMAND"; }
     const char* operator()(const config::SignalKind&) const { return "SIGNAL"; }

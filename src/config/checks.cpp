@@ -6,6 +6,7 @@
 #include <map>
 
 #include "config/address.hpp"
+#include "config/checks_ready.hpp"
 #include "config/placeholders.hpp"
 #include "config/values.hpp"
 #include "config/words.hpp"
@@ -27,6 +28,10 @@ public:
         check_times();
         check_heartbeats();
         check_adopt();
+        if (const auto problem = check_ready(pool_)) report(problem->option, problem->text);
+        if (!pool_.process.compat.empty() && pool_.process.handoff != core::Handoff::inherit) {
+            report("compat", "tells programs about the sockets that handoff: inherit gives them");
+        }
         check_orphans();
     }
 
@@ -179,9 +184,13 @@ private:
             report("liveness",
                    "preload watches a loop that waits for connections, and the pool has no socket");
         }
-        if (policy.liveness == core::Liveness::none && policy.ready == core::ReadyBy::native &&
+        const bool deaf =
+            policy.liveness == core::Liveness::none || policy.liveness == core::Liveness::notify;
+        if (deaf && policy.ready == core::ReadyBy::native &&
             pool_.process.handoff != core::Handoff::receive) {
-            report("ready", "native waits for a word that liveness: none does not listen to");
+            const bool none = policy.liveness == core::Liveness::none;
+            report("ready", "native waits for a word that liveness: " +
+                                std::string{none ? "none" : "notify"} + " does not listen to");
         }
         if (pool_.process.handoff == core::Handoff::receive && pool_.listen.empty()) {
             report("handoff", "receive hands over sockets, but the pool has none (listen)");
@@ -237,7 +246,8 @@ bool is_off(const core::PoolPolicy& policy, std::string_view setting) {
 
 void add_heartbeat_limits(const core::PoolConfig& pool, std::vector<Unenforced>& out) {
     const auto liveness = pool.policy.liveness;
-    if (liveness != core::Liveness::none && liveness != core::Liveness::automatic &&
+    const bool watchdog = liveness == core::Liveness::notify;
+    if (!watchdog && liveness != core::Liveness::none && liveness != core::Liveness::automatic &&
         liveness != core::Liveness::queue) {
         return;
     }
@@ -245,6 +255,14 @@ void add_heartbeat_limits(const core::PoolConfig& pool, std::vector<Unenforced>&
     for (const auto* setting : needs_heartbeats) {
         if (setting == std::string_view{"timeout"} && liveness == core::Liveness::queue) continue;
         if (!is_written(pool, setting) || is_off(pool.policy, setting)) {
+            continue;
+        }
+        if (watchdog) {
+            const bool timed = std::string_view{setting} == "timeout";
+            out.push_back({setting, !timed,
+                           timed ? "works only if the worker sends WATCHDOG=1 to NOTIFY_SOCKET"
+                                 : "liveness: notify counts no requests; use liveness: native with "
+                                   "a worker that sends heartbeats"});
             continue;
         }
         out.push_back({setting, certain,
@@ -270,6 +288,10 @@ void add_without_effect(const core::PoolConfig& pool, std::vector<Unenforced>& o
         "has no effect while max_memory is off");
     add(policy.ready == core::ReadyBy::delay, "start_timeout",
         "has no effect with ready: delay, where no worker owes a sign of readiness");
+    const bool probes = policy.ready == core::ReadyBy::tcp || policy.ready == core::ReadyBy::http;
+    add(!probes, "ready_address", "has no effect: only ready: tcp and http connect somewhere");
+    add(policy.ready != core::ReadyBy::http, "ready_path",
+        "has no effect: only ready: http asks for something");
     add(policy.has_on_hang &&
             (policy.timeout.count() == 0 || policy.liveness == core::Liveness::none),
         "on_hang", "never runs: without timeout and heartbeats no worker is found hung");

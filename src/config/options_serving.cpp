@@ -42,6 +42,9 @@ constexpr std::array livenesses{
     named(
         "preload", Liveness::preload,
         "libreeve-preload.so is loaded into the worker and beats with each turn of its event loop"),
+    named("notify", Liveness::notify,
+          "WATCHDOG=1 on the NOTIFY_SOCKET that each worker gets, as to systemd; a worker that has "
+          "sent one and stops is hung"),
     named("required", Liveness::required,
           "as native, and a worker that never beats counts as hung too"),
     named("queue", Liveness::queue,
@@ -56,6 +59,11 @@ constexpr std::array readies{
     named("native", ReadyBy::native, "its own word only"),
     named("listen", ReadyBy::listen,
           "its listen() on a socket of the pool, which handoff: adopt sees"),
+    named("notify", ReadyBy::notify, "READY=1 on the NOTIFY_SOCKET that each worker gets"),
+    named("newline", ReadyBy::newline,
+          "a line on the descriptor that NOTIFY_FD and {ready_fd} name, as s6 and dinit have it"),
+    named("tcp", ReadyBy::tcp, "a connection to ready_address that succeeds"),
+    named("http", ReadyBy::http, "a GET of ready_path at ready_address, answered with 2xx or 3xx"),
     named("delay", ReadyBy::delay, "being alive for ready_after only"),
 };
 
@@ -87,6 +95,20 @@ const std::array rows{
            "need them."},
     Option{"ready", Scope::pool, choice<&PoolPolicy::ready>(readies), Reload::roll, "auto",
            "What makes a started worker ready."},
+    Option{"ready_address", Scope::pool,
+           TextKind{&field<&ProcessConfig::ready_address>, TextKind::Form::address}, Reload::roll,
+           "",
+           "Where ready: tcp and http connect: an IP address with a port, or unix:PATH, with the "
+           "placeholders of command. It has to reach the one worker alone that is starting, so it "
+           "is none of the pool's own sockets."},
+    Option{"ready_path", Scope::pool,
+           TextKind{&field<&ProcessConfig::ready_path>, TextKind::Form::url_path}, Reload::roll,
+           "/", "What ready: http asks for."},
+    Option{"compat", Scope::pool,
+           NamesKind{&field<&ProcessConfig::compat>, TextKind::Form::protocol}, Reload::roll, "",
+           "Protocols of other socket managers that workers are offered too: einhorn (EINHORN_*, "
+           "worker:ack, worker:ping) and server-starter (SERVER_STARTER_PORT). Needs handoff: "
+           "inherit."},
     Option{"ready_after", Scope::pool, duration<&PoolPolicy::ready_after>(milliseconds{0}, day),
            Reload::live, "2s",
            "How long a worker that gives no sign must be alive to count as ready."},

@@ -23,6 +23,7 @@ constexpr std::array kind_names{
     KindName{"slot", Placeholder::Kind::slot, false},
     KindName{"generation", Placeholder::Kind::generation, false},
     KindName{"incarnation", Placeholder::Kind::incarnation, false},
+    KindName{"ready_fd", Placeholder::Kind::ready_fd, false},
 };
 
 std::optional<Placeholder> parse_name(std::string_view text) {
@@ -93,6 +94,8 @@ std::string value_of(const Placeholder& placeholder, const PlaceholderValues& va
         case Placeholder::Kind::slot: return std::to_string(values.slot);
         case Placeholder::Kind::generation: return std::to_string(values.generation);
         case Placeholder::Kind::incarnation: return std::to_string(values.incarnation);
+        case Placeholder::Kind::ready_fd:
+            return values.ready_fd < 0 ? std::string{} : std::to_string(values.ready_fd);
     }
     return {};
 }

@@ -20,17 +20,18 @@ struct PlaceholderValues {
     std::uint64_t slot = 0;
     std::uint64_t generation = 0;
     std::uint64_t incarnation = 0;
+    int ready_fd = -1;
 };
 
-/// Replaces exactly {fd:NAME}, {addr:NAME}, {port:NAME}, {slot}, {generation} and {incarnation};
-/// all other braces stay. A brace doubled in front of one of them ("{{slot}") stands for the text
-/// itself ("{slot}"). A socket that `values` lacks becomes an empty string: a configuration that
-/// was checked has none.
+/// Replaces exactly {fd:NAME}, {addr:NAME}, {port:NAME}, {slot}, {generation}, {incarnation} and
+/// {ready_fd}; all other braces stay. A brace doubled in front of one of them ("{{slot}") stands
+/// for the text itself ("{slot}"). A socket that `values` lacks becomes an empty string: a
+/// configuration that was checked has none.
 std::string expand(std::string_view text, const PlaceholderValues& values);
 
 /// One placeholder as found in a text; `socket` is empty for those that name none.
 struct Placeholder {
-    enum class Kind { fd, addr, port, slot, generation, incarnation };
+    enum class Kind { fd, addr, port, slot, generation, incarnation, ready_fd };
     Kind kind;
     std::string socket;
 };

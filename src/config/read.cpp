@@ -30,6 +30,11 @@ std::string out_of_range(const std::string& text, const std::string& min, const 
 
 bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
+/// Without blanks and control characters.
+bool is_graphic(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != 0x7f; });
+}
+
 /// Why `text` is not of this form; empty if it is.
 std::string what_is_wrong(TextKind::Form form, const std::string& text) {
     constexpr std::size_t account_max = 64;
@@ -46,6 +51,15 @@ std::string what_is_wrong(TextKind::Form form, const std::string& text) {
                 return {};
             }
             return quoted(text) + " is neither a name nor a number";
+        case TextKind::Form::address:
+            if (!text.empty() && is_graphic(text)) return {};
+            return quoted(text) + " is no address";
+        case TextKind::Form::url_path:
+            if (text.starts_with('/') && is_graphic(text)) return {};
+            return quoted(text) + " is not the path of a URL";
+        case TextKind::Form::protocol:
+            if (text == "einhorn" || text == "server-starter") return {};
+            return quoted(text) + " is neither einhorn nor server-starter";
     }
     return {};
 }

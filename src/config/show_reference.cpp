@@ -69,6 +69,9 @@ struct KindWords {
             case TextKind::Form::name: return "name";
             case TextKind::Form::absolute_path: return "absolute path";
             case TextKind::Form::account: return "name or number";
+            case TextKind::Form::address: return "HOST:PORT or unix:PATH";
+            case TextKind::Form::url_path: return "path of a URL";
+            case TextKind::Form::protocol: return "name of a protocol";
         }
         return {};
     }
@@ -86,6 +89,7 @@ struct KindWords {
     std::string operator()(const ListenKind& /*kind*/) const { return "address, list, or map"; }
     std::string operator()(const AddressKind& /*kind*/) const { return "address"; }
     std::string operator()(const NamesKind& kind) const {
+        if (kind.form == TextKind::Form::protocol) return "list of einhorn, server-starter";
         return kind.form == TextKind::Form::account ? "list of names or numbers" : "list of names";
     }
     std::string operator()(const PathOrNoneKind& /*kind*/) const { return "path, or none"; }

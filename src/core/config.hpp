@@ -19,8 +19,9 @@ enum class Handoff { inherit, receive, adopt };
 enum class Accept { shared, per_worker };
 
 /// Where signs of life come from. `automatic` takes what comes; `required` also kills a worker that
-/// never beat; `queue` also looks at connections that nobody accepts.
-enum class Liveness { automatic, native, preload, required, queue, none };
+/// never beat; `notify` is WATCHDOG=1 on NOTIFY_SOCKET; `queue` also looks at connections that
+/// nobody accepts.
+enum class Liveness { automatic, native, preload, notify, required, queue, none };
 
 /// What makes a worker ready: whatever shows it first, or one kind of sign alone.
 enum class ReadyBy { automatic, native, listen, notify, newline, tcp, http, delay };
@@ -130,6 +131,9 @@ struct ProcessConfig {
         rlimits;                ///< "nofile" -> soft and hard limit; UINT64_MAX = unlimited
     bool cpu_affinity = false;  ///< slots spread over the CPUs, one each
     Handoff handoff = Handoff::inherit;
+    std::string ready_address;        ///< where a probe connects; placeholders not yet replaced
+    std::string ready_path = "/";     ///< what an HTTP probe asks for
+    std::vector<std::string> compat;  ///< "einhorn", "server-starter"
     Orphans orphans = Orphans::stop;
     WorkerOutput output = WorkerOutput::tee;
     friend bool operator==(const ProcessConfig&, const ProcessConfig&) = default;

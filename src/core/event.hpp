@@ -39,7 +39,7 @@ struct BeatsEnded {
 
 /// The worker sent what is no message: on which channel, and how often since the last report.
 struct Garbage {
-    enum class Channel : std::uint8_t { heartbeat, control };
+    enum class Channel : std::uint8_t { heartbeat, control, notify, einhorn };
     Incarnation incarnation{};
     Channel channel = Channel::heartbeat;
     std::uint64_t count = 1;
@@ -87,6 +87,18 @@ enum class ReadySign : std::uint8_t {
 struct SaidReady {
     Incarnation incarnation{};
     ReadySign sign = ReadySign::word;
+};
+
+/// The worker spoke on its NOTIFY_SOCKET: all that came at once, put together. READY=1 is a
+/// SaidReady.
+struct Notified {
+    Incarnation incarnation{};
+    std::uint32_t messages = 1;
+    bool alive = false;      ///< WATCHDOG=1
+    bool hung = false;       ///< WATCHDOG=trigger: it found out itself
+    bool stopping = false;   ///< STOPPING=1
+    bool reloading = false;  ///< RELOADING=1
+    Duration extension{};    ///< EXTEND_TIMEOUT_USEC: the longest asked for; 0 = not asked
 };
 
 /// Answer to Probe: what the kernel shows of a booting worker.
@@ -153,8 +165,8 @@ struct Tick {};
 
 using Event =
     std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage, Exited, Spawned,
-                 SpawnFailed, Greeted, SaidReady, Probed, Examined, Sampled, QueueSeen, SidesSeen,
-                 HookEnded, RotationRequested, Commanded, BeforeStartEnded, Tick>;
+                 SpawnFailed, Greeted, SaidReady, Notified, Probed, Examined, Sampled, QueueSeen,
+                 SidesSeen, HookEnded, RotationRequested, Commanded, BeforeStartEnded, Tick>;
 
 /// Position of an event among those of one turn: signs of life count before anybody is declared
 /// dead, an exit annuls a Ready of the same incarnation, and nobody is respawned while a stop

@@ -346,14 +346,17 @@ void Pool::judge(Time now, Output& out) {
 
 std::optional<Time> Pool::enforcement_check() const {
     if (enforcement_said_ || frozen_) return std::nullopt;
-    const bool asked = (policy_.timeout_written && policy_.timeout > Duration::zero()) ||
-                       policy_.max_requests != 0 || policy_.request_timeout > Duration::zero() ||
-                       policy_.slow_request > Duration::zero();
-    if (!asked) return std::nullopt;
+    const bool timed = policy_.timeout_written && policy_.timeout > Duration::zero() &&
+                       policy_.liveness != Liveness::queue;
+    const bool counted = policy_.max_requests != 0 || policy_.request_timeout > Duration::zero() ||
+                         policy_.slow_request > Duration::zero();
     std::optional<Time> first;
     for (const Slot& slot : slots_) {
-        if (slot.current.state() != State::serving || slot.current.has_beaten()) continue;
-        sooner(first, slot.current.ready_at() + policy_.beat_interval * 3);
+        const Worker& worker = slot.current;
+        if (worker.state() != State::serving) continue;
+        // Who only feeds a watchdog counts nothing.
+        if (!(timed && !worker.is_watched()) && !(counted && !worker.has_beaten())) continue;
+        sooner(first, worker.ready_at() + speak_up_time(policy_));
     }
     return first;
 }
@@ -366,7 +369,10 @@ void Pool::say_not_enforced(Time now, Output& out) {
     const auto say = [&](bool asked, std::string_view setting) {
         if (asked) out.records.push_back(NotEnforced{index_, setting});
     };
-    say(policy_.timeout_written && policy_.timeout > Duration::zero() &&
+    const bool watched = std::ranges::all_of(slots_, [](const Slot& slot) {
+        return slot.current.state() != State::serving || slot.current.is_watched();
+    });
+    say(policy_.timeout_written && policy_.timeout > Duration::zero() && !watched &&
             policy_.liveness != Liveness::queue,
         "timeout");
     say(policy_.max_requests != 0, "max_requests");

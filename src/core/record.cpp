@@ -71,6 +71,26 @@ constexpr std::array<Row<StopMode>, 3> modes{{
     {StopMode::immediate, "immediate"},
 }};
 
+constexpr std::array<Row<HangSign>, 4> hang_signs{{
+    {HangSign::beats, "beats"},
+    {HangSign::watchdog, "watchdog"},
+    {HangSign::trigger, "trigger"},
+    {HangSign::queue, "queue"},
+}};
+
+constexpr std::array<Row<Notice>, 3> notices{{
+    {Notice::reloading, "reloading"},
+    {Notice::stopping, "stopping"},
+    {Notice::extension, "extension"},
+}};
+
+constexpr std::array<Row<Garbage::Channel>, 4> channels{{
+    {Garbage::Channel::heartbeat, "heartbeat"},
+    {Garbage::Channel::control, "control"},
+    {Garbage::Channel::notify, "notify"},
+    {Garbage::Channel::einhorn, "einhorn"},
+}};
+
 constexpr std::array<Row<Verdict>, 6> verdicts{{
     {Verdict::done, "done"},
     {Verdict::unchanged, "unchanged"},
@@ -90,6 +110,7 @@ struct NameOf {
     std::string_view operator()(const SlotFailed&) const noexcept { return "slot_failed"; }
     std::string_view operator()(const StartTimeout&) const noexcept { return "start_timeout"; }
     std::string_view operator()(const Hang&) const noexcept { return "hang"; }
+    std::string_view operator()(const WorkerNotice&) const noexcept { return "worker_notice"; }
     std::string_view operator()(const SlowRequest&) const noexcept { return "slow_request"; }
     std::string_view operator()(const RequestTimeout&) const noexcept { return "request_timeout"; }
     std::string_view operator()(const CoreDump&) const noexcept { return "core_dump"; }
@@ -127,6 +148,9 @@ struct NameOf {
 std::string_view name(State state) noexcept { return look_up(states, state); }
 std::string_view name(Reason reason) noexcept { return look_up(reasons, reason); }
 std::string_view name(ReadySign by) noexcept { return look_up(signs, by); }
+std::string_view name(HangSign by) noexcept { return look_up(hang_signs, by); }
+std::string_view name(Notice what) noexcept { return look_up(notices, what); }
+std::string_view name(Garbage::Channel channel) noexcept { return look_up(channels, channel); }
 std::string_view name(StopMode mode) noexcept { return look_up(modes, mode); }
 std::string_view name(Verdict verdict) noexcept { return look_up(verdicts, verdict); }
 std::string_view name(const Record& record) noexcept { return std::visit(NameOf{}, record); }

@@ -51,10 +51,24 @@ enum class Reason : std::uint8_t {
     stop         ///< reeve is leaving
 };
 
+/// What told that a worker hangs.
+enum class HangSign : std::uint8_t {
+    beats,     ///< no heartbeat
+    watchdog,  ///< no WATCHDOG=1
+    trigger,   ///< WATCHDOG=trigger
+    queue      ///< connections wait and it does not run
+};
+
+/// What a worker says of itself on its NOTIFY_SOCKET.
+enum class Notice : std::uint8_t { reloading, stopping, extension };
+
 std::string_view name(State state) noexcept;
 std::string_view name(Reason reason) noexcept;
 std::string_view name(ReadySign by) noexcept;
 std::string_view name(StopMode mode) noexcept;
+std::string_view name(HangSign by) noexcept;
+std::string_view name(Notice what) noexcept;
+std::string_view name(Garbage::Channel channel) noexcept;
 
 /// What most records are about.
 struct About {
@@ -128,6 +142,7 @@ struct StartTimeout {
 
 struct Hang {
     About about;
+    HangSign by{};
     std::uint32_t process = 0;  ///< the silent one as it calls itself; 0 = never beat
     Duration silence{};
     Duration limit{};
@@ -135,6 +150,14 @@ struct Hang {
     std::uint32_t in_flight = 0;
     Duration oldest{};          ///< age of its oldest request in flight, 0 = none
     std::uint32_t waiting = 0;  ///< connections that it leaves in its queue; 0 = it does not beat
+};
+
+/// A worker said for the first time (in this state: an extension) that it reloads, stops, or needs
+/// more time.
+struct WorkerNotice {
+    About about;
+    Notice what{};
+    Duration extension{};  ///< how long it may take from now on
 };
 
 struct SlowRequest {
@@ -332,13 +355,13 @@ struct Stopped {
     std::uint32_t killed = 0;  ///< processes that had to be killed since the stop began
 };
 
-using Record =
-    std::variant<Transition, WorkerStarted, WorkerReady, WorkerDied, SpawnFailure, Backoff,
-                 SlotFailed, StartTimeout, Hang, SlowRequest, RequestTimeout, CoreDump, Kill,
-                 KillOverdue, RotationDue, RotationStart, Rotation, RollWait, PoolReady,
-                 PoolDegraded, PoolRecovered, PoolGaveUp, GarbageReceived, Flood, StreamsCrowded,
-                 Lateness, NotEnforced, ReloadStart, ReloadFailure, PoolReload, Reload, PoolRemoved,
-                 QueueLeft, Scale, PoolHold, BeforeStart, StopStart, QueueGraceOver, Stopped>;
+using Record = std::variant<Transition, WorkerStarted, WorkerReady, WorkerDied, SpawnFailure,
+                            Backoff, SlotFailed, StartTimeout, Hang, WorkerNotice, SlowRequest,
+                            RequestTimeout, CoreDump, Kill, KillOverdue, RotationDue, RotationStart,
+                            Rotation, RollWait, PoolReady, PoolDegraded, PoolRecovered, PoolGaveUp,
+                            GarbageReceived, Flood, StreamsCrowded, Lateness, NotEnforced,
+                            ReloadStart, ReloadFailure, PoolReload, Reload, PoolRemoved, QueueLeft,
+                            Scale, PoolHold, BeforeStart, StopStart, QueueGraceOver, Stopped>;
 
 /// The record's name in logs, metrics and the event stream: snake_case, stable.
 std::string_view name(const Record& record) noexcept;

@@ -13,6 +13,7 @@ struct RankOf {
     int operator()(const StopRequested&) const noexcept { return 0; }
     int operator()(const QueuesEmpty&) const noexcept { return 0; }
     int operator()(const Beat&) const noexcept { return 2; }
+    int operator()(const Notified&) const noexcept { return 2; }
     int operator()(const BeatsEnded&) const noexcept { return 2; }
     int operator()(const Garbage&) const noexcept { return 2; }
     int operator()(const Spawned&) const noexcept { return 1; }
@@ -89,6 +90,9 @@ struct Supervisor::Apply final : Registry {
     /// count.
     static void tell(Worker& worker, const Context& context, const Beat& event, bool dead) {
         dead ? worker.on_last(context, event) : worker.on(context, event);
+    }
+    static void tell(Worker& worker, const Context& context, const Notified& event, bool dead) {
+        if (!dead) worker.on(context, event);
     }
     template <typename WorkerEvent>
     static void tell(Worker& worker, const Context& context, const WorkerEvent& event, bool) {

@@ -18,6 +18,7 @@ void Worker::enter(const Context& context, State state, Reason reason,
     reason_ = reason;
     deadline_ = deadline;
     entered_at_ = context.now;
+    extended_ = false;
     context.out.records.push_back(Transition{about(context), from, state, reason});
 }
 
@@ -85,10 +86,7 @@ void Worker::on(const Context& context, const Spawned&) {
     executed_ = true;
     context.out.records.push_back(
         WorkerStarted{about(context), start_reason_, generation_, context.now - started_at_});
-    if (state_ == State::starting && context.policy.ready == ReadyBy::automatic &&
-        context.policy.has_sockets && !owes_ready(context.policy)) {
-        next_probe_ = context.now + probe_interval_min;
-    }
+    if (state_ == State::starting) next_probe_ = first_probe(context.policy, context.now);
 }
 
 void Worker::on(const Context& context, const SpawnFailed& event) {

@@ -68,6 +68,13 @@ struct Context {
     Output& out;
 };
 
+/// How long a serving worker may take until it has spoken up, if it is one that speaks.
+constexpr Duration speak_up_time(const PoolPolicy& policy) noexcept {
+    // A watchdog is fed about twice a timeout.
+    const bool by_watchdog = policy.liveness == Liveness::notify || policy.ready == ReadyBy::notify;
+    return by_watchdog ? policy.timeout : policy.beat_interval * 3;
+}
+
 class Worker {
 public:
     /// A machine that takes the place of one whose failing process still lives, with its history
@@ -83,6 +90,7 @@ public:
     void on(const Context& context, const Exited& event);
     void on(const Context& context, const Greeted& event);
     void on(const Context& context, const SaidReady& event);
+    void on(const Context& context, const Notified& event);
     void on(const Context& context, const Probed& event);
     void on(const Context& context, const Beat& event);
     /// A beat of a process whose exit is known already: only its counters count.
@@ -133,6 +141,16 @@ public:
     [[nodiscard]] bool has_beaten() const noexcept { return has_beaten_; }
     /// What it says of itself is what the preload library sees.
     [[nodiscard]] bool preloaded() const noexcept { return preloaded_; }
+    /// When it fed its watchdog last; nothing while it has none.
+    [[nodiscard]] std::optional<Time> watchdog_sign() const noexcept {
+        return watchdog_ ? std::optional{watchdog_->last_sign} : std::nullopt;
+    }
+    /// There is a sign of life whose absence shows.
+    [[nodiscard]] bool is_watched() const noexcept { return has_beaten_ || watchdog_.has_value(); }
+    /// What made it ready; nothing before.
+    [[nodiscard]] std::optional<ReadySign> ready_by() const noexcept {
+        return was_ready_ ? std::optional{ready_sign_} : std::nullopt;
+    }
     [[nodiscard]] std::uint64_t resident_bytes() const noexcept { return resident_bytes_; }
     /// Forgets earlier failures: the worker has been stable.
     void check_stable(const Context& context);
@@ -143,6 +161,8 @@ private:
     friend struct Inspector;  ///< the explorer compares whole states
     void enter(const Context& context, State state, Reason reason, std::optional<Time> deadline);
     [[nodiscard]] bool is_sign(const PoolPolicy& policy, ReadySign sign) const noexcept;
+    [[nodiscard]] std::optional<Time> first_probe(const PoolPolicy& policy,
+                                                  Time now) const noexcept;
     void look_no_more(const PoolPolicy& policy);
     void become_ready(const Context& context, ReadySign sign);
     void begin_drain(const Context& context, Reason reason);
@@ -158,7 +178,12 @@ private:
     void send(const Context& context, int signal, Signal::Target target);
     void check_beat(const Context& context, const BeatFrame& frame);
     void check_requests(const Context& context, const BeatFrame& frame);
-    void check_flood(const Context& context);
+    void check_flood(const Context& context, std::uint32_t packets = 1);
+    void grant(const Context& context, Duration extension);
+    void feed_watchdog(const Context& context);
+    void report_hang(const Context& context, HangSign by, const ProcessKey& process,
+                     Duration silence);
+    [[nodiscard]] std::optional<Time> last_sign(const ProcessKey& process);
     void check_silence(const Context& context);
     void check_stream(const Context& context, BeatStream& stream);
     void examine(const Context& context, const ProcessKey& process);
@@ -177,6 +202,12 @@ private:
     [[nodiscard]] About about(const Context& context) const noexcept {
         return {context.seat, incarnation_};
     }
+
+    /// WATCHDOG=1, once it has come.
+    struct Watchdog {
+        Time last_sign{};  ///< later than the truth where more time was granted
+        bool forgiven = false;
+    };
 
     State state_ = State::down;
     bool wanted_ = true;
@@ -211,6 +242,11 @@ private:
     ProcessKey examined_;
     Time silent_since_{};  ///< for `required`, while nothing beats
     bool silence_forgiven_ = false;
+    std::optional<Watchdog> watchdog_;
+    bool says_stopping_ = false;
+    bool says_reloading_ = false;
+    bool extended_ = false;  ///< in this state
+    ReadySign ready_sign_{};
     std::optional<Time> next_probe_;
     std::optional<Time> next_queue_look_;
     std::optional<Time> tell_at_;      ///< it drains and is told so at the latest then

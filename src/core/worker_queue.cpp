@@ -80,6 +80,7 @@ void Worker::check_queue(const Context& context, const QueueSeen& event) {
     const auto oldest = beats_.oldest();
     context.out.records.push_back(Hang{
         .about = about(context),
+        .by = HangSign::queue,
         .silence = silence,
         .limit = policy.timeout,
         .requests = beats_.totals().requests,

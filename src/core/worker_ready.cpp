@@ -23,6 +23,23 @@ void Worker::on(const Context& context, const Greeted& event) {
     look_no_more(context.policy);
 }
 
+/// When reeve begins to look whether it is ready, if it looks at all.
+std::optional<Time> Worker::first_probe(const PoolPolicy& policy, Time now) const noexcept {
+    switch (policy.ready) {
+        case ReadyBy::automatic:
+            if (!policy.has_sockets || owes_ready(policy)) return std::nullopt;
+            break;
+        case ReadyBy::tcp:
+        case ReadyBy::http: break;
+        case ReadyBy::native:
+        case ReadyBy::listen:
+        case ReadyBy::notify:
+        case ReadyBy::newline:
+        case ReadyBy::delay: return std::nullopt;
+    }
+    return now + probe_interval_min;
+}
+
 void Worker::on(const Context& context, const SaidReady& event) {
     if (state_ == State::starting && is_sign(context.policy, event.sign)) {
         become_ready(context, event.sign);
@@ -92,10 +109,12 @@ bool Worker::owes_ready(const PoolPolicy& policy) const noexcept {
 
 void Worker::become_ready(const Context& context, ReadySign sign) {
     was_ready_ = true;
+    ready_sign_ = sign;
     ready_at_ = context.now;
     silent_since_ = context.now;
     // A boot may take longer than `timeout`: silence counts from here on.
     for (BeatStream& stream : beats_.streams()) stream.last_sign = context.now;
+    if (watchdog_) watchdog_ = Watchdog{context.now};
     next_probe_.reset();
     plan_queue_look(context);
     if (quota_memory_ != 0) next_sample_ = context.now + context.policy.sample_interval;

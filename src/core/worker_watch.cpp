@@ -32,6 +32,7 @@ std::optional<Time> Worker::silence_deadline(const PoolPolicy& policy) const {
     }
     if (policy.liveness == Liveness::required && beats_.empty())
         sooner(first, silent_since_ + policy.timeout);
+    if (watchdog_) sooner(first, watchdog_->last_sign + policy.timeout);
     return first;
 }
 
@@ -88,8 +89,10 @@ void Worker::check_silence(const Context& context) {
         check_stream(context, stream);
         if (examined_until_) return;
     }
-    const bool mute = context.policy.liveness == Liveness::required && beats_.empty();
-    if (mute && context.now - silent_since_ >= context.policy.timeout) {
+    const bool mute = context.policy.liveness == Liveness::required && beats_.empty() &&
+                      context.now - silent_since_ >= context.policy.timeout;
+    const bool unfed = watchdog_ && context.now - watchdog_->last_sign >= context.policy.timeout;
+    if (mute || unfed) {
         examined_ = ProcessKey{};
         examined_until_ = context.now + examine_timeout;
         examine(context, examined_);
@@ -138,22 +141,38 @@ void Worker::on(const Context& context, const Examined& event) {
     }
     if (!final) return;
 
-    BeatStream* stream = main ? nullptr : beats_.find(event.process);
-    if (!main && stream == nullptr) return;
-    if (main && !beats_.empty()) return;
-    const Duration silence = context.now - (main ? silent_since_ : stream->last_sign);
+    const auto last = last_sign(event.process);
+    if (!last) return;
+    const Duration silence = context.now - *last;
     if (silence < context.policy.timeout) return;  // it beat while it was looked at
+    report_hang(context, main && watchdog_ ? HangSign::watchdog : HangSign::beats, event.process,
+                silence);
+    begin_hang(context, Reason::hang);
+}
+
+/// Of this process, or of the worker as a whole; nothing while nobody counts on one.
+std::optional<Time> Worker::last_sign(const ProcessKey& process) {
+    if (process != ProcessKey{}) {
+        const BeatStream* stream = beats_.find(process);
+        return stream != nullptr ? std::optional{stream->last_sign} : std::nullopt;
+    }
+    if (watchdog_) return watchdog_->last_sign;
+    return beats_.empty() ? std::optional{silent_since_} : std::nullopt;
+}
+
+void Worker::report_hang(const Context& context, HangSign by, const ProcessKey& process,
+                         Duration silence) {
     const auto oldest = beats_.oldest();
     context.out.records.push_back(Hang{
         .about = about(context),
-        .process = event.process.process,
+        .by = by,
+        .process = process.process,
         .silence = silence,
         .limit = context.policy.timeout,
         .requests = beats_.totals().requests,
         .in_flight = beats_.in_flight(),
         .oldest = oldest ? context.now - *oldest : Duration::zero(),
     });
-    begin_hang(context, Reason::hang);
 }
 
 /// A worker that has to beat and of which nothing beats any more is silent from now on.
@@ -185,6 +204,10 @@ void Worker::forgive(Duration late, Time now) {
     if (!silence_forgiven_ && silent_since_ < now - lateness_tolerated) {
         silence_forgiven_ = true;
         silent_since_ = std::min(now, silent_since_ + late);
+    }
+    if (watchdog_ && !watchdog_->forgiven && watchdog_->last_sign < now - lateness_tolerated) {
+        watchdog_->forgiven = true;
+        watchdog_->last_sign = std::min(now, watchdog_->last_sign + late);
     }
     examined_until_.reset();
 }
@@ -249,14 +272,16 @@ void Worker::check_requests(const Context& context, const BeatFrame& frame) {
     }
 }
 
-void Worker::check_flood(const Context& context) {
+void Worker::check_flood(const Context& context, std::uint32_t packets) {
     if (context.now - packets_since_ >= std::chrono::seconds{1}) {
         packets_since_ = context.now;
         packets_ = 0;
     }
-    if (++packets_ <= beat_packets_per_second_max || flooding_) return;
+    packets_ += packets;
+    if (packets_ <= beat_packets_per_second_max || flooding_) return;
     flooding_ = true;
     beats_.drop_all();
+    watchdog_.reset();
     examined_until_.reset();
     context.out.records.push_back(Flood{about(context), packets_});
     context.out.actions.push_back(IgnoreBeats{incarnation_});

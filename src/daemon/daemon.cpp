@@ -81,7 +81,7 @@ public:
           left_overs_(loop_, log_, config),
           sockets_(loop_, inbox_, log_, store_),
           reloads_(log_, sockets_, editions_, config, options.load, own_nofile()),
-          fleet_(loop_, inbox_, log_, editions_),
+          fleet_(loop_, inbox_, log_, editions_, config.name),
           supervisor_(config, random_seed()),
           monitor_(supervisor_, fleet_, around_, options.version),
           control_(inbox_, log_, reloads_, supervisor_,

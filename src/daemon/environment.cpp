@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config/placeholders.hpp"
+#include "daemon/offer_dialects.hpp"
 #include "daemon/preload.hpp"
 #include "daemon/start_error.hpp"
 #include "os/affinity.hpp"
@@ -18,8 +19,6 @@
 
 namespace reeve::daemon {
 namespace {
-
-using Variables = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::size_t env_file_size_max = 256UL * 1024;
 
@@ -235,7 +234,8 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
                                            const std::string& token) {
     const core::ProcessConfig& process = pool.process;
     const bool inherits = process.handoff == core::Handoff::inherit;
-    const auto values = placeholder_values(sockets, spawn, inherits);
+    auto values = placeholder_values(sockets, spawn, inherits);
+    if (ends.ready >= 0) values.ready_fd = 3 + (inherits ? static_cast<int>(sockets.size()) : 0);
     Variables variables;
     add_identity(variables, identity);
     if (!process.env_file.empty()) {
@@ -259,8 +259,9 @@ os::Outcome<os::SpawnRequest> make_request(const core::PoolConfig& pool,
         }
         variables["LISTEN_FDS"] = std::to_string(sockets.size());
         variables["LISTEN_FDNAMES"] = names;
-        request.pid_variable = "LISTEN_PID";
+        request.pid_variables.emplace_back("LISTEN_PID");
     }
+    target = offer_dialects({pool, sockets, spawn, ends}, target, variables, request);
     if (ends.control >= 0) {
         variables["REEVE_CONTROL_FD"] = std::to_string(target);
         request.fds.push_back({ends.control, target++});

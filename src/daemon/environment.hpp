@@ -30,6 +30,10 @@ struct WorkerEnds {
     int control = -1;
     int heartbeat = -1;
     int standard_error = 2;
+    std::string notify_path;  ///< empty where no NOTIFY_SOCKET is offered
+    int ready = -1;           ///< where a line says that it is ready
+    int einhorn = -1;         ///< a connection to einhorn's master
+    std::string einhorn_path;
 };
 
 /// The request, or why it cannot be made (an env_file that cannot be read).

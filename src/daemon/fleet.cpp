@@ -93,7 +93,7 @@ void Fleet::carry_out(const core::LookAtSides& action) {
 }
 
 void Fleet::carry_out(const core::IgnoreBeats& action) {
-    if (WorkerProcess* worker = find(action.incarnation)) worker->ignore_beats();
+    if (WorkerProcess* worker = find(action.incarnation)) worker->ignore_signs_of_life();
 }
 
 void Fleet::carry_out(const core::Describe& action) {
@@ -170,6 +170,11 @@ pid_t Fleet::pid(core::Incarnation incarnation) const {
 std::string Fleet::last_output(core::Incarnation incarnation) const {
     const auto dead = dead_.find(number(incarnation));
     return dead == dead_.end() ? std::string{} : dead->second.output;
+}
+
+SaidOfItself Fleet::said(core::Incarnation incarnation) const {
+    const auto living = workers_.find(number(incarnation));
+    return living == workers_.end() ? SaidOfItself{} : living->second->said();
 }
 
 std::string Fleet::last_output(core::PoolIndex pool) const {

@@ -16,6 +16,7 @@
 #include "daemon/loop.hpp"
 #include "daemon/render.hpp"
 #include "daemon/worker_process.hpp"
+#include "daemon/worker_sockets.hpp"
 #include "os/cgroup.hpp"
 
 namespace reeve::daemon {
@@ -23,7 +24,8 @@ namespace reeve::daemon {
 class Fleet final : public Names {
 public:
     /// All arguments outlive the fleet.
-    Fleet(Loop& loop, Inbox& inbox, Log& log, const Editions& editions);
+    /// `instance`: the name in the configuration.
+    Fleet(Loop& loop, Inbox& inbox, Log& log, const Editions& editions, std::string instance);
     ~Fleet();
     Fleet(const Fleet&) = delete;
     Fleet& operator=(const Fleet&) = delete;
@@ -54,6 +56,7 @@ public:
 
     std::string pool(core::PoolIndex pool) const override;
     pid_t pid(core::Incarnation incarnation) const override;
+    SaidOfItself said(core::Incarnation incarnation) const override;
     std::string last_output(core::Incarnation incarnation) const override;
     std::string last_output(core::PoolIndex pool) const override;
     std::vector<std::string> adopted(core::Incarnation incarnation) const override;
@@ -85,6 +88,7 @@ private:
     Inbox& inbox_;
     Log& log_;
     const Editions& editions_;
+    WorkerSockets worker_sockets_;
     std::vector<std::string> last_outputs_;  ///< by pool
     std::unordered_map<std::uint64_t, std::unique_ptr<WorkerProcess>> workers_;
     std::unordered_map<std::uint64_t, Dead> dead_;

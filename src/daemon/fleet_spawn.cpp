@@ -2,13 +2,14 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <exception>
 #include <fcntl.h>
 #include <iterator>
 #include <random>
-#include <system_error>
 #include <utility>
 
 #include "daemon/fleet.hpp"
+#include "daemon/open_dialects.hpp"
 #include "daemon/render_parts.hpp"
 #include "os/clock.hpp"
 #include "os/control_channel.hpp"
@@ -49,11 +50,12 @@ std::vector<ino_t> inodes_of(const PoolSockets& sockets, const core::Spawn& acti
 
 }  // namespace
 
-Fleet::Fleet(Loop& loop, Inbox& inbox, Log& log, const Editions& editions)
+Fleet::Fleet(Loop& loop, Inbox& inbox, Log& log, const Editions& editions, std::string instance)
     : loop_(loop),
       inbox_(inbox),
       log_(log),
       editions_(editions),
+      worker_sockets_(std::move(instance)),
       token_(make_token()),
       hooks_(loop, log) {
     if (auto counter = os::OomCounter::open()) {
@@ -101,49 +103,72 @@ void Fleet::fail_spawn(const core::Spawn& action, const std::string& why) {
     inbox_.put(core::SpawnFailed{action.incarnation, why});
 }
 
+namespace {
+
+/// Both ends of what a worker is offered; what it is not is empty.
+struct Channels {
+    os::HeartbeatPipe heartbeat;
+    os::ControlChannel control;
+    os::Pipe output;
+    os::NoticeChannel notices;
+};
+
+os::Outcome<Channels> open_channels(const core::PoolConfig& pool) {
+    const core::ProcessConfig& process = pool.process;
+    const bool offers = pool.policy.liveness != core::Liveness::none &&
+                        pool.policy.liveness != core::Liveness::notify;
+    Channels channels;
+    if (offers) {
+        auto made = os::make_heartbeat_pipe();
+        if (!made) return os::Failure{"heartbeat pipe", made.error().value()};
+        channels.heartbeat = std::move(*made);
+    }
+    if (offers || process.handoff == core::Handoff::receive) {
+        auto made = os::make_control_channel();
+        if (!made) return os::Failure{"control channel", made.error().value()};
+        channels.control = std::move(*made);
+    }
+    if (process.output != core::WorkerOutput::inherit) {
+        auto made = os::make_pipe(O_NONBLOCK);
+        if (!made) return os::Failure{"stderr pipe", made.error().value()};
+        channels.output = std::move(*made);
+        // O_NONBLOCK is of each end alone; the worker's must block as programs expect of stderr.
+        (void)os::set_nonblocking(channels.output.writer.get(), false);
+    }
+    if (process.handoff == core::Handoff::adopt) {
+        auto made = os::make_notice_channel();
+        if (!made) return os::Failure{"channel for binds", made.error().value()};
+        channels.notices = std::move(*made);
+    }
+    return channels;
+}
+
+}  // namespace
+
 void Fleet::spawn(const core::Spawn& action) {
     const Edition& edition = editions_.of(action.seat.pool, action.generation);
     const core::PoolConfig& pool = edition.config;
     const PoolSockets& sockets = edition.sockets;
-    const bool receives = pool.process.handoff == core::Handoff::receive;
-    const bool offers = pool.policy.liveness != core::Liveness::none;
-
     if (const auto failure = make_for(sockets, action)) return fail_spawn(action, failure->text());
-    os::HeartbeatPipe heartbeat;
-    os::ControlChannel control;
-    os::Pipe output;
-    if (offers) {
-        auto made = os::make_heartbeat_pipe();
-        if (!made) return fail_spawn(action, "heartbeat pipe: " + made.error().message());
-        heartbeat = std::move(*made);
-    }
-    if (offers || receives) {
-        auto made = os::make_control_channel();
-        if (!made) return fail_spawn(action, "control channel: " + made.error().message());
-        control = std::move(*made);
-    }
-    if (pool.process.output != core::WorkerOutput::inherit) {
-        auto made = os::make_pipe(O_NONBLOCK);
-        if (!made) return fail_spawn(action, "stderr pipe: " + made.error().message());
-        output = std::move(*made);
-        // O_NONBLOCK is of each end alone; the worker's must block as programs expect of stderr.
-        (void)os::set_nonblocking(output.writer.get(), false);
-    }
+    auto channels = open_channels(pool);
+    if (!channels) return fail_spawn(action, channels.error().text());
+    auto& [heartbeat, control, output, notices] = *channels;
+    auto dialects = open_dialects(edition, action, worker_sockets_);
+    if (!dialects) return fail_spawn(action, dialects.error().text());
 
-    os::NoticeChannel notices;
-    if (pool.process.handoff == core::Handoff::adopt) {
-        auto made = os::make_notice_channel();
-        if (!made) return fail_spawn(action, "channel for binds: " + made.error().message());
-        notices = std::move(*made);
-    }
-
-    const WorkerEnds ends{control.theirs.get(), heartbeat.writer.get(),
-                          output.writer ? output.writer.get() : STDERR_FILENO};
+    const WorkerEnds ends{control.theirs.get(),
+                          heartbeat.writer.get(),
+                          output.writer ? output.writer.get() : STDERR_FILENO,
+                          dialects->ours.notify.path(),
+                          dialects->ready.get(),
+                          dialects->einhorn.get(),
+                          dialects->einhorn_path};
     auto request = make_request(pool, edition.identity, sockets, action, ends, token_);
     if (!request) return fail_spawn(action, request.error().text());
     request->notice_channel = notices.theirs.get();
     std::vector<os::Fd> given;
-    for (os::Fd* theirs : {&control.theirs, &heartbeat.writer, &output.writer, &notices.theirs}) {
+    for (os::Fd* theirs : {&control.theirs, &heartbeat.writer, &output.writer, &notices.theirs,
+                           &dialects->ready, &dialects->einhorn}) {
         if (*theirs) given.push_back(std::move(*theirs));
     }
     auto spawned = os::spawn(std::move(*request), std::move(given));
@@ -158,7 +183,8 @@ void Fleet::spawn(const core::Spawn& action) {
                                .control = os::keep_high(std::move(control.ours)),
                                .output = nullptr,
                                .adoption = nullptr,
-                               .sockets = {}};
+                               .sockets = {},
+                               .dialects = std::move(dialects->ours)};
     if (output.reader) {
         parts.output = std::make_shared<WorkerOutput>(log_, pool.process.output, pool.name,
                                                       number(action.seat.slot),
@@ -192,7 +218,7 @@ void Fleet::watch(const core::Spawn& action, std::unique_ptr<WorkerProcess> work
         worker->start(
             loop_, [this, action] { welcome(action.incarnation, action); },
             [this, incarnation = action.incarnation] { on_exit(incarnation); });
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
         // It cannot be supervised, so it must not live; it is reaped as any orphan.
         (void)worker->child().signal_group(SIGKILL);
         return fail_spawn(action, std::string{"watching it: "} + error.what());

@@ -197,9 +197,8 @@ void Metrics::count(const core::Record& record, const Names& names) {
         state.of(pool_of(slow->about)).slow_requests->Increment();
     } else if (const auto* dropped = std::get_if<core::GarbageReceived>(&record)) {
         const std::string pool = pool_of(dropped->about);
-        const bool beat = dropped->channel == core::Garbage::Channel::heartbeat;
         State::counter(state.of(pool).garbage, state.garbage, pool, "channel",
-                       beat ? "heartbeat" : "control")
+                       name(dropped->channel))
             .Increment(static_cast<double>(dropped->count));
     } else if (const auto* reload = std::get_if<core::PoolReload>(&record)) {
         const std::string pool = names.pool(reload->pool);

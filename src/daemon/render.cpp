@@ -79,6 +79,16 @@ std::string_view ready_text(core::ReadySign sign) {
     return "unknown";
 }
 
+std::string_view channel_text(core::Garbage::Channel channel) {
+    switch (channel) {
+        case core::Garbage::Channel::heartbeat: return "heartbeat pipe";
+        case core::Garbage::Channel::control: return "control channel";
+        case core::Garbage::Channel::notify: return "notify socket";
+        case core::Garbage::Channel::einhorn: return "einhorn socket";
+    }
+    return "unknown";
+}
+
 struct Render {
     const Names& names;
 
@@ -185,9 +195,14 @@ struct Render {
 
     LogLine operator()(const core::Hang& r) const {
         LogLine line = about(r.about, LogLevel::error);
-        line.message = text("hung: silent for ", duration_text(r.silence), ", timeout ",
-                            duration_text(r.limit), ", ", r.requests, " requests, ", r.in_flight,
-                            " in flight");
+        if (r.by == core::HangSign::trigger) {
+            line.message = "hung: it says so itself (WATCHDOG=trigger)";
+        } else {
+            const bool fed = r.by == core::HangSign::watchdog;
+            line.message = text(fed ? "hung: watchdog not fed for " : "hung: silent for ",
+                                duration_text(r.silence), ", timeout ", duration_text(r.limit));
+        }
+        line.message += text(", ", r.requests, " requests, ", r.in_flight, " in flight");
         if (r.waiting != 0) {
             line.message =
                 text("hung: it has not run for ", duration_text(r.silence), ", timeout ",
@@ -198,6 +213,7 @@ struct Render {
         if (r.oldest > core::Duration::zero()) {
             line.message += text(", the oldest for ", duration_text(r.oldest));
         }
+        add(line, "by", name(r.by));
         add(line, "silent_process", r.process);
         add(line, "silence_seconds", r.silence);
         add(line, "limit_seconds", r.limit);
@@ -216,6 +232,21 @@ struct Render {
         add(line, "limit_seconds", limit);
         return line;
     }
+    LogLine operator()(const core::WorkerNotice& r) const {
+        LogLine line = about(r.about, LogLevel::info);
+        switch (r.what) {
+            case core::Notice::reloading: line.message = "says that it reloads"; break;
+            case core::Notice::stopping: line.message = "says that it stops"; break;
+            case core::Notice::extension:
+                line.message =
+                    text("asks for more time: it may take ", duration_text(r.extension), " more");
+                add(line, "extension_seconds", r.extension);
+                break;
+        }
+        add(line, "what", name(r.what));
+        return line;
+    }
+
     LogLine operator()(const core::SlowRequest& r) const {
         return request(r.about, LogLevel::warning, "slow request", r.age, r.limit);
     }
@@ -270,17 +301,16 @@ struct Render {
 
     LogLine operator()(const core::GarbageReceived& r) const {
         LogLine line = about(r.about, LogLevel::warning);
-        const bool beat = r.channel == core::Garbage::Channel::heartbeat;
-        line.message = text("sent garbage on its ", beat ? "heartbeat pipe" : "control channel",
+        line.message = text("sent garbage on its ", channel_text(r.channel),
                             ": dropped, further garbage is counted in silence");
-        add(line, "channel", beat ? "heartbeat" : "control");
+        add(line, "channel", name(r.channel));
         add(line, "count", r.count);
         return line;
     }
 
     LogLine operator()(const core::Flood& r) const {
         LogLine line = about(r.about, LogLevel::error);
-        line.message = text("floods its heartbeat pipe: ", r.packets,
+        line.message = text("floods reeve with signs of life: ", r.packets,
                             " packets within a second; its beats are ignored and it is replaced");
         add(line, "packets", r.packets);
         return line;

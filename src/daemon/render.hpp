@@ -7,6 +7,7 @@
 
 #include "core/record.hpp"
 #include "daemon/log.hpp"
+#include "daemon/said.hpp"
 
 namespace reeve::daemon {
 
@@ -16,6 +17,8 @@ public:
     [[nodiscard]] virtual std::string pool(core::PoolIndex pool) const = 0;
     /// 0 when there never was a process.
     [[nodiscard]] virtual pid_t pid(core::Incarnation incarnation) const = 0;
+    /// What it tells of itself; empty when it tells nothing or is gone.
+    [[nodiscard]] virtual SaidOfItself said(core::Incarnation) const { return {}; }
     /// The last lines that the incarnation wrote to stderr, at most a few KiB; empty when there are
     /// none.
     [[nodiscard]] virtual std::string last_output(core::Incarnation incarnation) const = 0;

@@ -87,6 +87,12 @@ std::string_view handoff_name(core::Handoff handoff) {
     return "unknown";
 }
 
+/// Where its signs of life come from.
+std::string_view liveness_of(const WorkerView& worker) {
+    if (worker.beats) return worker.preloaded ? "preload" : "native";
+    return worker.feeds_watchdog ? "notify" : "none";
+}
+
 json::object worker_of(const WorkerView& worker) {
     json::object object;
     object["slot"] = worker.slot;
@@ -104,7 +110,13 @@ json::object worker_of(const WorkerView& worker) {
     object["in_flight"] = worker.beats ? json::value(worker.in_flight) : nullptr;
     object["resident_bytes"] = worker.sample ? json::value(worker.sample->resident_bytes) : nullptr;
     object["cpu_seconds"] = worker.sample ? rounded(worker.sample->cpu_time) : nullptr;
-    object["liveness"] = !worker.beats ? "none" : worker.preloaded ? "preload" : "native";
+    object["liveness"] = text(liveness_of(worker));
+    object["ready_by"] = worker.ready_by ? text(core::name(*worker.ready_by)) : json::value{};
+    object["status_text"] = worker.said.status.empty() ? json::value{} : text(worker.said.status);
+    object["main_pid"] = worker.said.main_pid > 0 ? json::value(worker.said.main_pid) : nullptr;
+    object["errno"] = worker.said.error != 0 ? json::value(worker.said.error) : nullptr;
+    object["bus_error"] =
+        worker.said.bus_error.empty() ? json::value{} : text(worker.said.bus_error);
     object["handoff"] = handoff_name(worker.handoff);
     json::array adopted;
     for (const std::string& name : worker.adopted) adopted.emplace_back(text(name));

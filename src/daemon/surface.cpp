@@ -1,10 +1,7 @@
 // Opens the two servers, and asks both of them once a turn.
-#include <cstdlib>
-#include <unistd.h>
-
-#include "config/admin_path.hpp"
 #include "daemon/admin.hpp"
 #include "daemon/render_parts.hpp"
+#include "daemon/runtime_path.hpp"
 #include "daemon/start_error.hpp"
 #include "os/peer.hpp"
 #include "os/user.hpp"
@@ -13,22 +10,6 @@ namespace reeve::daemon {
 namespace {
 
 constexpr int backlog = 128;
-
-std::optional<std::string> variable(const std::string& name) {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>{value};
-}
-
-/// Makes the directories of a path that nobody wrote.
-os::Outcome<void> make_directories(const std::string& path) {
-    constexpr mode_t closed = 0700;
-    constexpr mode_t open_to_all = 0755;
-    const std::string shared = config::shared_tmp_part(path);
-    if (shared.empty()) return os::make_parents(path, open_to_all);
-    if (auto made = os::make_parents(shared + "/", closed); !made) return made;
-    if (auto checked = os::check_private_directory(shared); !checked) return checked;
-    return os::make_parents(path, closed);
-}
 
 os::UnixPathAddress address_of(const core::AdminConfig& config, std::string path) {
     os::UnixPathAddress address{.path = std::move(path), .mode = config.mode};
@@ -71,8 +52,7 @@ Surface::Surface(Loop& loop, Log& log, Backend& backend, const core::Config& con
 void Surface::open_admin(Loop& loop, Log& log, Backend& backend, const core::Config& config,
                          const std::string& version) {
     const bool written = !config.admin.path.empty();
-    const std::string path =
-        written ? config.admin.path : config::default_admin_path(config.name, getuid(), variable);
+    const std::string path = written ? config.admin.path : default_admin_path(config.name);
     AccessRules rules{config.admin, getuid()};
     const os::UnixPathAddress address = address_of(config.admin, path);
     const auto made = written ? os::Outcome<void>{} : make_directories(path);

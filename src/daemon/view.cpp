@@ -18,6 +18,10 @@ std::optional<core::Duration> beat_age(const core::Worker& worker, core::Time no
         const core::Duration silence = std::max(now - stream.last_sign, core::Duration::zero());
         age = std::max(age.value_or(core::Duration::zero()), silence);
     }
+    if (const auto fed = worker.watchdog_sign()) {
+        const core::Duration silence = std::max(now - *fed, core::Duration::zero());
+        age = std::max(age.value_or(core::Duration::zero()), silence);
+    }
     return age;
 }
 
@@ -25,19 +29,23 @@ std::optional<core::Duration> beat_age(const core::Worker& worker, core::Time no
 std::vector<SettingView> settings_of(const core::Pool& pool, core::Time now) {
     const core::PoolPolicy& policy = pool.policy();
     // As long as the core gives it to speak up.
-    const core::Duration patience = policy.beat_interval * 3;
-    const bool mute = std::ranges::any_of(pool.slots(), [&](const core::Slot& slot) {
-        return slot.current.state() == core::State::serving && !slot.current.has_beaten() &&
-               now - slot.current.ready_at() >= patience;
-    });
+    const core::Duration patience = core::speak_up_time(policy);
+    const auto all_speak = [&](auto&& speaks) {
+        return std::ranges::none_of(pool.slots(), [&](const core::Slot& slot) {
+            return slot.current.state() == core::State::serving && !speaks(slot.current) &&
+                   now - slot.current.ready_at() >= patience;
+        });
+    };
+    const bool counted = all_speak([](const core::Worker& worker) { return worker.has_beaten(); });
+    const bool watched = all_speak([](const core::Worker& worker) { return worker.is_watched(); });
     std::vector<SettingView> settings;
     const auto add = [&](bool asked, std::string_view setting) {
-        if (asked) settings.push_back({setting, !mute});
+        if (asked) settings.push_back({setting, counted});
     };
     const auto zero = core::Duration::zero();
     const bool by_queue = policy.liveness == core::Liveness::queue;
     if (policy.timeout_written && policy.timeout > zero) {
-        settings.push_back({"timeout", by_queue || !mute});
+        settings.push_back({"timeout", by_queue || watched});
     }
     add(policy.max_requests != 0, "max_requests");
     add(policy.request_timeout > zero, "request_timeout");
@@ -88,6 +96,9 @@ private:
         shown.beat_age = beat_age(worker, now_);
         shown.beats = worker.has_beaten();
         shown.preloaded = worker.preloaded();
+        shown.feeds_watchdog = worker.watchdog_sign().has_value();
+        shown.ready_by = worker.ready_by();
+        shown.said = names_.said(worker.incarnation());
         shown.requests = counters.requests;
         shown.in_flight = worker.beats().in_flight();
         daemon::add(view_.counters, counters);

@@ -46,6 +46,9 @@ struct WorkerView {
     std::optional<core::Duration> beat_age;  ///< of that of its processes that is silent longest
     bool beats = false;
     bool preloaded = false;  ///< it is the preload library that beats
+    bool feeds_watchdog = false;
+    std::optional<core::ReadySign> ready_by;  ///< nothing before it was ready
+    SaidOfItself said;
     std::uint64_t requests = 0;
     std::uint32_t in_flight = 0;
     std::optional<Sample> sample;

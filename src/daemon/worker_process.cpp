@@ -64,7 +64,8 @@ WorkerProcess::WorkerProcess(Inbox& inbox, Parts parts)
       control_(std::move(parts.control)),
       output_(std::move(parts.output)),
       adoption_(std::move(parts.adoption)),
-      probe_(child_.pid(), std::move(parts.sockets)) {}
+      probe_(child_.pid(), std::move(parts.sockets)),
+      dialects_(inbox, incarnation_, child_.pid(), std::move(parts.dialects)) {}
 
 void WorkerProcess::start(Loop& loop, std::function<void()> welcome, std::function<void()> exited) {
     welcome_ = std::move(welcome);
@@ -78,6 +79,7 @@ void WorkerProcess::start(Loop& loop, std::function<void()> welcome, std::functi
         control_watch_ = loop.on_readable(control_.get(), [this] { read_control(packets_a_turn); });
     }
     if (adoption_) adoption_->start(loop);
+    dialects_.start(loop);
     if (output_) {
         output_->set_pid(child_.pid());
         output_->start(loop);
@@ -145,6 +147,11 @@ void WorkerProcess::ignore_beats() {
     heartbeat_.reset();
 }
 
+void WorkerProcess::ignore_signs_of_life() {
+    ignore_beats();
+    dialects_.ignore();
+}
+
 void WorkerProcess::read_control(int at_most) {
     for (int i = 0; i < at_most && control_; ++i) {
         const auto message = os::receive_message(control_.get());
@@ -173,10 +180,12 @@ void WorkerProcess::drain_channels() {
     read_exec_report();
     read_beats(packets_at_exit);
     read_control(packets_at_exit);
+    dialects_.drain();
     if (output_) output_->drain();
 }
 
 void WorkerProcess::probe() {
+    if (dialects_.ask()) return;
     const auto result = probe_.look();
     using View = core::Probed::View;
     View view = View::busy;
@@ -190,6 +199,7 @@ void WorkerProcess::probe() {
     // It spoke before it was seen waiting: what it says of itself counts more than what it shows.
     read_beats(packets_a_turn);
     read_control(packets_a_turn);
+    dialects_.drain();
     inbox_.put(core::Probed{incarnation_, view});
 }
 

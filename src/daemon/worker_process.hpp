@@ -9,6 +9,7 @@
 #include "core/action.hpp"
 #include "core/event.hpp"
 #include "daemon/adoption.hpp"
+#include "daemon/dialects.hpp"
 #include "daemon/inbox.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/worker_output.hpp"
@@ -32,6 +33,7 @@ public:
         std::shared_ptr<WorkerOutput> output;  ///< null where stderr is inherited
         std::unique_ptr<Adoption> adoption;    ///< null unless handoff: adopt
         std::vector<ino_t> sockets;
+        Dialects::Parts dialects;
     };
 
     WorkerProcess(Inbox& inbox, Parts parts);
@@ -47,13 +49,15 @@ public:
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
     os::Child& child() noexcept { return child_; }
     [[nodiscard]] int control() const noexcept { return control_.get(); }
+    [[nodiscard]] const SaidOfItself& said() const noexcept { return dialects_.said(); }
     [[nodiscard]] WorkerOutput* output() const noexcept { return output_.get(); }
     [[nodiscard]] Adoption* adoption() const noexcept { return adoption_.get(); }
 
     void probe();
     void examine(const core::ProcessKey& process);
     void sample();
-    void ignore_beats();
+    /// It floods.
+    void ignore_signs_of_life();
     /// Everything that it said before it died.
     void drain_channels();
     /// Why the program was never executed, if it was not.
@@ -70,6 +74,7 @@ private:
 
     void read_beats(int at_most);
     void read_control(int at_most);
+    void ignore_beats();
     void read_exec_report();
     void remember(const core::ProcessKey& key);
     core::Examined::Finding look_at(const core::ProcessKey& key);
@@ -86,6 +91,7 @@ private:
     std::shared_ptr<WorkerOutput> output_;
     std::unique_ptr<Adoption> adoption_;
     os::ReadyProbe probe_;
+    Dialects dialects_;
     std::function<void()> welcome_;
     std::optional<std::string> exec_failure_;
     bool exec_known_ = false;

@@ -155,6 +155,24 @@ Environment join_environment(const SpawnRequest& request) {
     return all;
 }
 
+/// Entries with room for a pid; where the child puts it. They do not move any more.
+std::vector<char*> add_pid_variables(SpawnRequest& request) {
+    std::vector<std::string>& own = request.env;
+    std::erase_if(own, [&](const std::string& entry) {
+        return std::ranges::find(request.pid_variables, key_of(entry)) !=
+               request.pid_variables.end();
+    });
+    for (const std::string& variable : request.pid_variables) {
+        own.push_back(variable + "=" + std::string(12, '\0'));
+    }
+    std::vector<char*> slots;
+    auto entry = own.end() - static_cast<std::ptrdiff_t>(request.pid_variables.size());
+    for (const std::string& variable : request.pid_variables) {
+        slots.push_back((entry++)->data() + variable.size() + 1);
+    }
+    return slots;
+}
+
 std::string_view value_of(const Environment& env, std::string_view key) noexcept {
     for (const process::cstring_ref& reference : env) {
         const std::string_view entry{reference.c_str()};
@@ -273,14 +291,8 @@ boost::system::result<Spawned, SpawnFailure> spawn(SpawnRequest request, std::ve
         return failure_of(SpawnStage::prepare, done.error().value(), "pipe");
     }
     ChildPlan plan;
-    if (!request.pid_variable.empty()) {
-        std::vector<std::string>& own = request.env;
-        std::erase_if(own, [prefix = request.pid_variable + "="](const std::string& entry) {
-            return entry.starts_with(prefix);
-        });
-        own.push_back(request.pid_variable + "=" + std::string(12, '\0'));
-        plan.pid_slot = own.back().data() + request.pid_variable.size() + 1;
-    }
+    const auto pid_slots = add_pid_variables(request);
+    plan.pid_slots = pid_slots;
     const Environment env = join_environment(request);
     const std::string path{value_of(env, "PATH").empty() ? default_path : value_of(env, "PATH")};
     const auto candidates = find_candidates(request.argv.front(), path);

@@ -49,11 +49,11 @@ struct SpawnRequest {
     /// What many children share is here: to copy it between two forks is what a start would mostly
     /// consist of.
     std::span<const std::string> env_base{};
-    std::string pid_variable;   ///< set to the child's own pid (LISTEN_PID); empty = none
-    std::vector<PassedFd> fds;  ///< targets 3, 4, ... without gaps, in order
-    int standard_output = 1;    ///< our descriptor that becomes the child's stdout
-    int standard_error = 2;     ///< our descriptor that becomes the child's stderr
-    std::string cwd;            ///< empty = ours; entered as the child's user
+    std::vector<std::string> pid_variables;  ///< set to the child's own pid (LISTEN_PID)
+    std::vector<PassedFd> fds;               ///< targets 3, 4, ... without gaps, in order
+    int standard_output = 1;                 ///< our descriptor that becomes the child's stdout
+    int standard_error = 2;                  ///< our descriptor that becomes the child's stderr
+    std::string cwd;                         ///< empty = ours; entered as the child's user
     std::optional<Credentials> credentials;
     std::optional<mode_t> umask;
     std::optional<int> nice;  ///< absolute

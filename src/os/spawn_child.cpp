@@ -232,8 +232,8 @@ void run_child(const ChildPlan& plan) noexcept {
     if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0) {
         fail(report, SpawnStage::cwd, errno);
     }
-    if (plan.pid_slot != nullptr) {
-        write_own_pid(plan.pid_slot);
+    for (char* const slot : plan.pid_slots) {
+        write_own_pid(slot);
     }
     const std::uint64_t no_signals = 0;
     ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, nullptr, sizeof no_signals);

@@ -45,7 +45,7 @@ struct ChildPlan {
     int parent_death_signal = 0;
     pid_t parent = 0;
     const char* cwd = nullptr;
-    char* pid_slot = nullptr;                 ///< room for 12 characters at the end of an env entry
+    std::span<char* const> pid_slots;         ///< each with room for 12 characters in an env entry
     const char* const* candidates = nullptr;  ///< paths to try, null-terminated
     char* const* argv = nullptr;
     char* const* env = nullptr;

@@ -105,6 +105,7 @@ void Checker::see(const core::Event& event) {
     if (const auto* hook = std::get_if<core::HookEnded>(&event)) hooked_.insert(hook->incarnation);
     if (const auto* beat = std::get_if<core::Beat>(&event)) see_beat(*beat);
     if (const auto* queue = std::get_if<core::QueueSeen>(&event)) see_queue(*queue);
+    if (const auto* said = std::get_if<core::Notified>(&event)) see_notice(*said);
     if (std::holds_alternative<core::Tick>(event)) ticked_ = true;
     if (std::holds_alternative<core::StopRequested>(event)) stop_asked_ = true;
 }
@@ -116,6 +117,16 @@ void Checker::see_beat(const core::Beat& event) {
     const auto known = track->streams.find(key_of(event.frame.process));
     if (known != track->streams.end() && known->second.sequence >= event.frame.sequence) return;
     track->streams[key_of(event.frame.process)] = Stream{event.frame.sequence, now_, 0, {}};
+}
+
+/// A watchdog is a stream without a process, and its news are never old.
+void Checker::see_notice(const core::Notified& event) {
+    Track* track = find(event.incarnation);
+    if (track == nullptr) return;
+    if (event.hung) track->triggered = true;
+    if (event.stopping) track->says_stopping = true;
+    if (event.extension > Duration::zero()) track->pleaded = true;
+    if (event.alive) track->streams[0] = Stream{0, now_, 0, {}};
 }
 
 Duration Checker::patience(const core::Transition& record) const {
@@ -182,6 +193,7 @@ void Checker::on(const core::Transition& record) {
     track.state = record.to;
     track.since = now_;
     track.patience = patience(record);
+    track.pleaded = false;
     track.forgiven_at = forgiven_;
     if (record.to == State::serving) {
         track.was_ready = true;
@@ -333,11 +345,17 @@ void Checker::on(const core::Hang& record) {
     hung_.insert(who);
     pools_[number(seat.pool)].slots[number(seat.slot)].several = true;
     demand(track.state == State::serving, "hang", "only a serving worker can hang", seat);
+    if (record.by == core::HangSign::trigger) {
+        return demand(track.triggered, "hang", "nobody said that it hangs", seat);
+    }
     demand(record.silence >= record.limit, "hang", "before its time was over", seat);
     const bool stuck = track.stuck_since && now_ - *track.stuck_since >= record.limit;
     demand(record.waiting == 0 || stuck, "hang", "hung although it ran, or nothing waited", seat);
+    demand(record.by != core::HangSign::watchdog || !track.says_stopping, "hang",
+           "it said that it stops", seat);
     for (const auto& [key, stream] : track.streams) {
-        if (record.process == 0 || key >> 32U != record.process) continue;
+        const bool fed = record.by == core::HangSign::watchdog;
+        if (fed ? key != 0 : record.process == 0 || key >> 32U != record.process) continue;
         const Duration silence = now_ - stream.fed;
         const Duration slack = core::lateness_tolerated;
         const Duration excused = stream.absences == 1 ? stream.late : Duration::zero();

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "core/supervisor.hpp"
 
 namespace reeve::sim {
@@ -54,6 +55,9 @@ private:
         core::Duration forgiven_at{};  ///< sum of all absences at that time
         core::Time ready_at{};
         bool was_ready = false;
+        bool triggered = false;
+        bool says_stopping = false;
+        bool pleaded = false;  ///< for more time, in this state
         std::uint64_t quota = 0;
         std::uint64_t requests = 0;
         std::map<std::uint64_t, Stream> streams;
@@ -89,6 +93,7 @@ private:
     void see(const core::Event& event);
     void see_beat(const core::Beat& event);
     void see_queue(const core::QueueSeen& event);
+    void see_notice(const core::Notified& event);
 
     // One overload for each record that says something of a promise; the others are only counted.
     template <typename Other>
@@ -151,6 +156,11 @@ private:
     void check_overstay() const;
     [[nodiscard]] core::Time limit(const Track& track) const {
         return track.since + track.patience + (forgiven_ - track.forgiven_at);
+    }
+
+    /// What may have been added because the worker asked for more time.
+    [[nodiscard]] static core::Duration granted(const Track& track) {
+        return track.pleaded ? track.patience * (core::extension_factor_max - 1) : core::Duration{};
     }
 
     [[nodiscard]] const core::PoolPolicy& policy(core::Seat seat) const {

@@ -177,7 +177,8 @@ void Checker::check_deadline() {
         const Duration slack = track.state == State::aborting
                                    ? core::examine_timeout + core::lateness_tolerated
                                    : Duration::zero();
-        demand(deadline && (*deadline <= limit(track) + slack || track.state == State::killing),
+        demand(deadline && (*deadline <= limit(track) + slack + granted(track) ||
+                            track.state == State::killing),
                "deadline", "nobody watches the time of a worker", track.seat);
     }
     for (const core::Pool& pool : supervisor_->pools()) {
@@ -201,7 +202,7 @@ void Checker::check_overstay() const {
         if (track.state == State::aborting) {
             slack += core::examine_timeout + core::lateness_tolerated;
         }
-        if (now_ >= limit(track) + slack) {
+        if (now_ >= limit(track) + slack + granted(track)) {
             fail("overstay", "stays in " + std::string(name(track.state)) + " beyond its time",
                  track.seat);
         }

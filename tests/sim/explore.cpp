@@ -46,6 +46,7 @@ struct Variant {
     bool all_events = true;   ///< else those that matter between two processes
     bool free_time = true;    ///< time also passes when nothing is due, and reeve may be away
     std::size_t nearest = 0;  ///< only so many states, the nearest first; 0 = to the end
+    bool notifies = false;    ///< the worker speaks on its NOTIFY_SOCKET
 };
 
 /// Short times on a grid of seconds, and a back-off too short for a jitter.
@@ -105,6 +106,11 @@ std::vector<Variant> variants() {
     probing.queue_grace = seconds{1};
     // The times of its probes depend on when it was executed: other steps would never end.
     all.push_back({"probes", probing, true, false});
+
+    core::PoolPolicy fed = small_policy();
+    fed.liveness = core::Liveness::notify;
+    fed.ready = core::ReadyBy::notify;
+    all.push_back({"a watchdog", config_of(fed), true, true, 60'000, true});
 
     core::PoolPolicy aging = small_policy();
     aging.ready = core::ReadyBy::delay;
@@ -185,6 +191,7 @@ private:
     static std::vector<Event> few_events(const Live& live);
     static std::vector<Event> queue_events(const Live& live);
     static std::vector<Event> more_events(const Live& live, Time now);
+    static std::vector<Event> notices(Incarnation who);
     static Event beat(const Live& live, Time now, core::Phase phase, bool stuck = false);
 
     const Variant& variant_;
@@ -288,6 +295,14 @@ std::vector<Event> Explorer::more_events(const Live& live, Time now) {
     all.emplace_back(core::Sampled{who, 5000});
     all.emplace_back(core::HookEnded{who});
     return all;
+}
+
+/// What a worker can say on its NOTIFY_SOCKET.
+std::vector<Event> Explorer::notices(Incarnation who) {
+    return {core::Notified{.incarnation = who, .alive = true},
+            core::Notified{.incarnation = who, .hung = true},
+            core::Notified{.incarnation = who, .stopping = true},
+            core::Notified{.incarnation = who, .extension = seconds{3}}};
 }
 
 void Explorer::note_states(const core::Supervisor& supervisor) {
@@ -399,6 +414,9 @@ void Explorer::expand(const Node& node) {
         }
         if (!variant_.all_events) continue;
         for (const Event& event : more_events(live, node.now)) try_edge(node, {event}, node.now);
+        if (variant_.notifies) {
+            for (const Event& event : notices(live.who)) try_edge(node, {event}, node.now);
+        }
         try_edge(node, {exit, beat(live, node.now, core::Phase::serving)}, node.now);
         try_edge(node, {core::StopRequested{}, exit}, node.now);
         if (!due) continue;

@@ -135,6 +135,10 @@ void fields(const core::SaidReady& e, F&& f) {
     f("SaidReady", e.incarnation, e.sign);
 }
 template <typename F>
+void fields(const core::Notified& e, F&& f) {
+    f("Notified", e.incarnation, e.messages, e.alive, e.hung, e.stopping, e.reloading, e.extension);
+}
+template <typename F>
 void fields(const core::Probed& e, F&& f) {
     f("Probed", e.incarnation, e.view);
 }
@@ -217,7 +221,12 @@ void fields(const core::StartTimeout& r, F&& f) {
 }
 template <typename F>
 void fields(const core::Hang& r, F&& f) {
-    f("Hang", r.about, r.process, r.silence, r.limit, r.requests, r.in_flight, r.oldest, r.waiting);
+    f("Hang", r.about, r.by, r.process, r.silence, r.limit, r.requests, r.in_flight, r.oldest,
+      r.waiting);
+}
+template <typename F>
+void fields(const core::WorkerNotice& r, F&& f) {
+    f("WorkerNotice", r.about, r.what, r.extension);
 }
 template <typename F>
 void fields(const core::SlowRequest& r, F&& f) {

@@ -223,7 +223,7 @@ bool Fleet::converged() const {
             if (process == world_.processes().end()) return false;
             const bool watched = pool.policy().timeout > Duration::zero() &&
                                  pool.policy().liveness != core::Liveness::none &&
-                                 !slot.current.beats().empty();
+                                 (!slot.current.beats().empty() || slot.current.watchdog_sign());
             if (process->second.hung && watched) return false;
             const bool looked_at = pool.policy().timeout > Duration::zero() &&
                                    pool.policy().liveness == core::Liveness::queue;

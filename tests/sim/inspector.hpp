@@ -93,16 +93,19 @@ private:
                      start_reason, started_at, ready_at, entered_at, was_ready, executed, greeted,
                      drains, preloaded, told_to_drain, has_beaten, dumping, abort_examined, crowded,
                      was_stable, flooding, last_signal, stop_mode, beats, examined_until, examined,
-                     silent_since, silence_forgiven, next_probe, next_queue_look, tell_at,
-                     empty_since, stuck_since, ran, next_sample, quota_requests, quota_memory,
-                     quota_lifetime, resident, due_since, due_reason, garbage, packets_since,
-                     packets] = worker;
+                     silent_since, silence_forgiven, watchdog, says_stopping, says_reloading,
+                     extended, ready_sign, next_probe, next_queue_look, tell_at, empty_since,
+                     stuck_since, ran, next_sample, quota_requests, quota_memory, quota_lifetime,
+                     resident, due_since, due_reason, garbage, packets_since, packets] = worker;
         // The others show in records only; packets, which make a flood, are left to a unit test.
         sink.put(state);
         sink.put(reason);
         sink.put(std::min(failures, failures_told_apart));
         time(deadline, now, sink);
         if (!has_process(state)) return;
+        // More time counts from when the state was entered.
+        sink.put(extended);
+        if (extended) time(entered_at, now, sink);
         for (const bool flag : {wanted, was_ready, executed, dumping, abort_examined, was_stable}) {
             sink.put(flag);
         }
@@ -119,7 +122,8 @@ private:
         if (was_ready && !was_stable) time(ready_at, now, sink);
         // Who is on its way out is not watched any more.
         if (state != State::starting && state != State::serving) return;
-        for (const bool flag : {greeted, drains, has_beaten, flooding, due_since.has_value()}) {
+        for (const bool flag : {greeted, drains, has_beaten, flooding, due_since.has_value(),
+                                says_stopping, watchdog.has_value()}) {
             sink.put(flag);
         }
         time(next_probe, now, sink);
@@ -133,6 +137,10 @@ private:
         if (!watched) return;
         time(examined_until, now, sink);
         sink.put(examined.process);
+        if (watchdog) {
+            time(watchdog->last_sign, now, sink);
+            sink.put(watchdog->forgiven);
+        }
         if (policy.liveness == Liveness::required && beats.empty()) {
             time(silent_since, now, sink);
             sink.put(silence_forgiven);

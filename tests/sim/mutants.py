@@ -136,6 +136,17 @@ MUTANTS = [
     ('a busy worker taken for one that stands still', 'worker_queue.cpp',
      'if (!stuck_since_ || ran_ != *event.ran) {',
      'if (!stuck_since_) {'),
+    ('a watchdog that is not fed and nobody notices', 'worker_watch.cpp',
+     'const bool unfed = watchdog_ && context.now - watchdog_->last_sign >= '
+     'context.policy.timeout;',
+     'const bool unfed = watchdog_ && context.now - watchdog_->last_sign >= '
+     'context.policy.timeout * 1000;'),
+    ('a watchdog that counts after the worker said that it stops', 'worker_notify.cpp',
+     '        watchdog_.reset();\n        context.out',
+     '        context.out'),
+    ('a watchdog that is fed and does not count', 'worker_notify.cpp',
+     'watchdog_ = Watchdog{std::max(granted, context.now)};',
+     'if (!watchdog_) watchdog_ = Watchdog{granted};'),
     ('old and new exchanged before the pilot is stable', 'pool_change.cpp',
      'return pilot ? std::max(policy.ready_for, policy.stable_after) : policy.ready_for;',
      'return policy.ready_for;'),

@@ -47,6 +47,8 @@ struct Text {
     void put(core::State state) { out += name(state); }
     void put(core::Reason reason) { out += name(reason); }
     void put(core::ReadySign sign) { out += name(sign); }
+    void put(core::HangSign sign) { out += name(sign); }
+    void put(core::Notice notice) { out += name(notice); }
     void put(core::StopMode mode) { out += name(mode); }
     void put(const core::ProcessKey& key) {
         out += 'p' + std::to_string(key.process) + '.' + std::to_string(key.image);

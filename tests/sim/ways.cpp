@@ -92,7 +92,8 @@ core::PoolPolicy draw_policy(Random& random) {
     if (random.chance(20)) policy.stop_signal = 3;
     if (random.chance(20)) policy.fast_stop_signal = 2;
     const std::uint64_t liveness = random.below(10);
-    policy.liveness = liveness < 6   ? core::Liveness::automatic
+    policy.liveness = liveness < 4   ? core::Liveness::automatic
+                      : liveness < 6 ? core::Liveness::notify
                       : liveness < 7 ? core::Liveness::native
                       : liveness < 9 ? core::Liveness::required
                                      : core::Liveness::none;
@@ -113,7 +114,7 @@ core::PoolPolicy draw_policy(Random& random) {
 /// One thing, now and then two, that a bad worker does.
 void draw_fault(Random& random, Ways& ways) {
     const Duration when = random.from_to(milliseconds{1}, seconds{12});
-    switch (random.below(14)) {
+    switch (random.below(15)) {
         case 0: ways.boots_in.reset(); break;
         case 1: ways.boots_in = random.from_to(seconds{1}, seconds{12}); break;
         case 2:
@@ -143,6 +144,7 @@ void draw_fault(Random& random, Ways& ways) {
         case 10: ways.pipe_ends_after = when; break;
         case 11: ways.drains_itself_after = when; break;
         case 12: ways.crowds = true; break;
+        case 13: ways.triggers_after = when; break;
         default: ways.restarts_counters = true; break;
     }
 }
@@ -189,10 +191,16 @@ Ways make_ways(Random& random, const core::PoolPolicy& policy, const Trouble& tr
     ways.greets = random.chance(50);
     ways.drains = random.chance(50);
     const bool must_beat = policy.liveness == core::Liveness::required;
-    ways.beating = must_beat || random.chance(75) ? random.from_to(1, 2) : 0;
+    const bool by_watchdog = policy.liveness == core::Liveness::notify;
+    const bool beats = must_beat || (!by_watchdog && random.chance(75));
+    ways.beating = beats ? random.from_to(1, 2) : 0;
     if (policy.liveness == core::Liveness::queue) {
         if (random.chance(60)) ways.beating = 0;
         ways.queue_stands = random.chance(40);
+    }
+    const double feeding = by_watchdog ? 80 : beats ? 10 : 20;
+    if (policy.timeout > Duration::zero() && random.chance(feeding)) {
+        ways.feeds_every = policy.timeout / 2;
     }
     ways.ready_sign = owed.value_or(core::ReadySign::word);
     // Who says nothing is seen when it listens.

@@ -33,7 +33,8 @@ struct Ways {
     core::Duration beat_every{};
     bool beats_while_booting = false;
     std::uint32_t requests_per_beat = 0;
-    double skips_beats = 0;  ///< in percent
+    std::optional<core::Duration> feeds_every;  ///< WATCHDOG=1
+    double skips_beats = 0;                     ///< in percent
     std::uint64_t bytes_per_second = 0;
 
     // From here on the times count from readiness, or from exec where it never becomes ready.
@@ -46,6 +47,7 @@ struct Ways {
     std::optional<core::Duration> request_stuck_after;
     std::optional<core::Duration> pipe_ends_after;
     std::optional<core::Duration> drains_itself_after;
+    std::optional<core::Duration> triggers_after;  ///< WATCHDOG=trigger
     bool crowds = false;
     bool restarts_counters = false;
 

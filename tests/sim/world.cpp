@@ -134,7 +134,21 @@ void World::happen_to(Process& process, const Fact& fact) {
             if (process.pipe_open) inbox_.emplace_back(core::BeatsEnded{process.incarnation});
             process.pipe_open = false;
             return;
-        case Kind::own_drain: process.leaving = true; return;
+        case Kind::own_drain:
+            process.leaving = true;
+            if (process.ways.feeds_every) {
+                inbox_.emplace_back(
+                    core::Notified{.incarnation = process.incarnation, .stopping = true});
+            }
+            return;
+        case Kind::feed:
+            if (process.hung || process.leaving) return;
+            inbox_.emplace_back(core::Notified{.incarnation = process.incarnation, .alive = true});
+            return plan(Kind::feed, process.incarnation, fact.at + *process.ways.feeds_every);
+        case Kind::trigger:
+            process.hung = true;
+            inbox_.emplace_back(core::Notified{.incarnation = process.incarnation, .hung = true});
+            return;
         case Kind::exit: return die(process, fact);
         case Kind::stale:
         case Kind::event: return;
@@ -162,6 +176,8 @@ void World::plan_life(const Process& process, Time from) {
     const Ways& ways = process.ways;
     const auto who = process.incarnation;
     if (ways.hangs_after) plan(Kind::hang, who, from + *ways.hangs_after);
+    if (ways.feeds_every) plan(Kind::feed, who, from);
+    if (ways.triggers_after) plan(Kind::trigger, who, from + *ways.triggers_after);
     if (ways.dies_after) plan(Kind::exit, who, from + *ways.dies_after, 0, ways.dies_with);
     if (ways.floods_after) plan(Kind::flood, who, from + *ways.floods_after);
     if (ways.garbage_after) plan(Kind::garbage, who, from + *ways.garbage_after);

@@ -79,6 +79,8 @@ private:
         stuck,
         pipe_end,
         own_drain,
+        feed,
+        trigger,
         exit,
         stale,
         event

@@ -52,7 +52,9 @@ struct Other {
         return std::string{kind.choices.back().name};
     }
     std::string operator()(const TextKind& kind) const {
-        return kind.form == TextKind::Form::absolute_path ? "/x" : "x";
+        const bool path =
+            kind.form == TextKind::Form::absolute_path || kind.form == TextKind::Form::url_path;
+        return path ? "/x" : "x";
     }
     std::string operator()(const CommandKind& /*kind*/) const { return "x"; }
     std::string operator()(const SignalKind& /*kind*/) const { return "USR1"; }
@@ -63,7 +65,9 @@ struct Other {
     std::string operator()(const IntegerKind& /*kind*/) const { return "7"; }
     std::string operator()(const ListenKind& /*kind*/) const { return "127.0.0.1:7"; }
     std::string operator()(const AddressKind& /*kind*/) const { return "127.0.0.1:7"; }
-    std::string operator()(const NamesKind& /*kind*/) const { return "x"; }
+    std::string operator()(const NamesKind& kind) const {
+        return kind.form == TextKind::Form::protocol ? "einhorn" : "x";
+    }
     std::string operator()(const PathOrNoneKind& /*kind*/) const { return "/x"; }
     std::string operator()(const AddressOrOffKind& /*kind*/) const { return "127.0.0.1:7"; }
 };

@@ -31,6 +31,9 @@ TEST_CASE("a state without a name would be a label `unknown` in a dashboard") {
     CHECK(count_names(State::failed) == 9);
     CHECK(count_names(Reason::stop) == 20);
     CHECK(count_names(ReadySign::probe) == 7);
+    CHECK(count_names(HangSign::queue) == 4);
+    CHECK(count_names(Notice::extension) == 3);
+    CHECK(count_names(Garbage::Channel::einhorn) == 4);
     CHECK(count_names(StopMode::immediate) == 3);
 }
 

@@ -72,6 +72,26 @@ TEST_CASE("a worker that owes a certain sign is ended by start_timeout, whatever
     }
 }
 
+TEST_CASE("a worker that is to be asked must be asked, again and again, whatever it says itself") {
+    for (const ReadyBy by : {ReadyBy::tcp, ReadyBy::http}) {
+        Bench bench = booting(by, false);
+        bench.pass(milliseconds{5});
+        CHECK(count<Probe>(bench.actions) == 1);
+        bench.turn({Greeted{bench.incarnation(), true}, bench.beat(bench.incarnation())});
+        bench.pass(seconds{1});
+        CHECK(count<Probe>(bench.actions) > 5);
+        bench.turn({SaidReady{bench.incarnation(), ReadySign::probe}});
+        const auto asked = count<Probe>(bench.actions);
+        bench.pass(seconds{5});
+        CHECK(count<Probe>(bench.actions) == asked);
+    }
+    for (const ReadyBy by : {ReadyBy::listen, ReadyBy::notify, ReadyBy::newline, ReadyBy::delay}) {
+        Bench bench = booting(by);
+        bench.pass(seconds{1});
+        CHECK(count<Probe>(bench.actions) == 0);
+    }
+}
+
 TEST_CASE("`ready: delay` is time alone: no word makes a worker ready before it") {
     Bench bench = booting(ReadyBy::delay);
     for (const ReadySign sign : said) bench.turn({SaidReady{bench.incarnation(), sign}});

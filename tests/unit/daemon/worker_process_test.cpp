@@ -42,7 +42,8 @@ TEST_CASE("a worker whose Hello waits unread would be taken for one that says no
                                   .control = std::move(channel.ours),
                                   .output = {},
                                   .adoption = {},
-                                  .sockets = {}}};
+                                  .sockets = {},
+                                  .dialects = {}}};
     worker.start(
         loop, [&] { ++welcomed; }, [] {});
 

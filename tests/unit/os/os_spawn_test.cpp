@@ -58,7 +58,7 @@ TEST_CASE("a worker would see foreign descriptors, masks or signal states if hyg
     {
         SpawnRequest request;
         request.env = {"A=1", "LISTEN_PID=wrong"};
-        request.pid_variable = "LISTEN_PID";
+        request.pid_variables = {"LISTEN_PID", "WATCHDOG_PID"};
         request.fds = {{pipe.reader.get(), 3}, {pipe.writer.get(), 4}};
         TestChild child{request, {"state"}};
         auto state = child.state();
@@ -74,7 +74,8 @@ TEST_CASE("a worker would see foreign descriptors, masks or signal states if hyg
         CHECK(state["pid"] == std::to_string(child.child.pid()));
         CHECK(state["pgid"] == state["pid"]);
         CHECK(state["listen_pid"] == state["pid"]);
-        CHECK(state["env"] == "A=1 LISTEN_PID=" + state["pid"] + " ");
+        CHECK(state["env"] ==
+              "A=1 LISTEN_PID=" + state["pid"] + " WATCHDOG_PID=" + state["pid"] + " ");
         CHECK(state["argv0"] == child_program());
         CHECK(state["pdeathsig"] == "0");
         CHECK(child.exec.read()->has_value());
@@ -90,7 +91,7 @@ TEST_CASE("a worker's own variables would be lost beside those that all share") 
     SpawnRequest request;
     request.env = {"A=own", "C="};
     request.env_base = base;
-    request.pid_variable = "LISTEN_PID";
+    request.pid_variables = {"LISTEN_PID"};
     TestChild child{request, {"state"}};
     auto state = child.state();
     CHECK(state["env"] == "A=own C= LISTEN_PID=" + state["pid"] + " AB=2 B=4 ");
