@@ -142,7 +142,7 @@ _reeve_values()
         --listen) ;;
         --handoff) echo "inherit receive adopt" ;;
         --accept) echo "shared per-worker" ;;
-        --liveness) echo "auto native notify required queue none" ;;
+        --liveness) echo "auto native preload notify required queue none" ;;
         --ready) echo "auto native listen notify newline tcp http delay" ;;
         --ready-address) ;;
         --ready-path) return 1 ;;

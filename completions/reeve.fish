@@ -70,7 +70,7 @@ complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l w
 complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l listen -x -d 'The sockets that reeve opens for the pool'
 complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l handoff -x -a 'inherit receive adopt' -d 'How the sockets get to the worker (inherit)'
 complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l accept -x -a 'shared per-worker' -d 'Where connections wait for a worker (shared)'
-complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l liveness -x -a 'auto native notify required queue none' -d 'Where signs of life come from (auto)'
+complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l liveness -x -a 'auto native preload notify required queue none' -d 'Where signs of life come from (auto)'
 complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l ready -x -a 'auto native listen notify newline tcp http delay' -d 'What makes a started worker ready (auto)'
 complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l ready-address -x -d 'Where ready: tcp and http connect: an IP address with a port, or'
 complete -c reeve -n "__fish_seen_subcommand_from run check explain config" -l ready-path -r -F -d 'What ready: http asks for (/)'
