@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
@@ -148,6 +149,7 @@ static void serve_by_processes(void) {
     for (int i = 0; i < 3; i++) {
         children[i] = fork();
         if (children[i] == 0) {
+            CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
             while (!stopping) {
                 int fd = accept(3, NULL, NULL);
                 if (fd >= 0) {

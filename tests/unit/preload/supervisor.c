@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -49,6 +50,7 @@ static void become_subject(const struct subject* subject, int heartbeat, int con
                            const char* mode) {
     struct stat status;
     char path[64];
+    CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0); /* no test that ends early leaves it behind */
     snprintf(path, sizeof path, "/proc/self/fd/%d", heartbeat);
     int both = open(path, O_RDWR | O_NONBLOCK);
     CHECK(both >= 0 && fcntl(both, F_SETFL, O_DIRECT | O_NONBLOCK) == 0);
