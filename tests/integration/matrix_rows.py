@@ -57,7 +57,7 @@ _CLOSES = 'on TERM it closes connections that it has accepted and whose request 
 _ENDS = 'it ends at once on TERM'
 
 # What one part of reeve or another gives to a program that knows nothing of it.
-_PRELOAD = ()
+_PRELOAD = ('--liveness', 'preload')
 _OWN = ('--accept', 'per-worker')
 _QUEUE = (*_OWN, '--liveness', 'queue')
 _ADOPT = ('--handoff', 'adopt')
