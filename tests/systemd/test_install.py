@@ -16,7 +16,8 @@ from machine import SOURCE, Machine, Unit  # noqa: E402
 # Below the prefix, without the version of the library and the library directory's own name.
 FILES = {
     'bin/reeve', 'include/reeve/protocol.h', 'include/reeve/worker.h',
-    'LIB/libreeve-worker.a', 'LIB/libreeve-worker.so', 'LIB/libreeve-worker.so.1',
+    'LIB/libreeve-preload.so', 'LIB/libreeve-worker.a', 'LIB/libreeve-worker.so',
+    'LIB/libreeve-worker.so.1',
     'LIB/pkgconfig/reeve-worker.pc',
     'UNITS/reeve.service', 'UNITS/reeve@.service', 'UNITS/reeve.socket',
     'share/man/man8/reeve.8', 'share/man/man5/reeve.yaml.5', 'share/man/man7/reeve-protocol.7',
