@@ -172,7 +172,7 @@ std::string yaml_of(const Written& entry) {
 
 /// Adds to an option that is there, or a new one.
 void add(std::vector<Written>& to, std::string_view key, const std::vector<std::string>& values) {
-    if (values.empty() || config::find_option(Scope::pool, key) == nullptr) return;
+    if (values.empty()) return;
     const auto there =
         std::find_if(to.begin(), to.end(), [&](const auto& entry) { return entry.key == key; });
     if (there != to.end()) {

@@ -49,16 +49,6 @@ std::string with_socket(std::string_view text, const core::Listen& listen) {
     return out;
 }
 
-/// Whether this option may have this value.
-bool is_offered(std::string_view key, std::string_view value) {
-    const auto* option = find_option(Scope::pool, key);
-    if (option == nullptr) return false;
-    const auto* choice = std::get_if<ChoiceKind>(&option->kind);
-    return choice == nullptr ||
-           std::any_of(choice->choices.begin(), choice->choices.end(),
-                       [&](const Choice& entry) { return entry.name == value; });
-}
-
 /// Sockets for which per-worker queues exist: not those of a path.
 bool all_tcp(const core::PoolConfig& pool) {
     return std::all_of(pool.listen.begin(), pool.listen.end(),
@@ -87,14 +77,6 @@ public:
 private:
     /// Takes what the pool has, or else `value`, which is written only if it is not the default.
     void choose(Chosen& into, std::string_view key, std::string_view value, std::string why) {
-        if (!is_offered(key, value)) {
-            into = {std::string{key}, key == "accept" ? "shared" : "", "", false};
-            if (const auto* there = find_option(Scope::pool, key)) into.value = there->fallback;
-            into.why = value == "shared"
-                           ? std::move(why)
-                           : std::string{value} + " would suit, which this version has not";
-            return;
-        }
         const auto& option = *find_option(Scope::pool, key);
         auto copy = pool_;
         const auto present = show_value(option, {nullptr, &copy, nullptr});

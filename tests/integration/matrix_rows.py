@@ -61,8 +61,7 @@ _PRELOAD = ('--liveness', 'preload')
 _OWN = ('--accept', 'per-worker')
 _QUEUE = (*_OWN, '--liveness', 'queue')
 _ADOPT = ('--handoff', 'adopt')
-_STARTER = ('--env', 'SERVER_STARTER_PORT=127.0.0.1:{port:web}={fd:web}', '--env',
-            'SERVER_STARTER_GENERATION={generation}')
+_STARTER = ('--compat', 'server-starter')
 
 ROWS = (
     Row('uvicorn', 'uvicorn', 'uvicorn',
