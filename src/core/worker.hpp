@@ -182,7 +182,7 @@ private:
     void grant(const Context& context, Duration extension);
     void feed_watchdog(const Context& context);
     void report_hang(const Context& context, HangSign by, const ProcessKey& process,
-                     Duration silence);
+                     Duration silence, std::uint32_t waiting = 0);
     [[nodiscard]] std::optional<Time> last_sign(const ProcessKey& process);
     void check_silence(const Context& context);
     void check_stream(const Context& context, BeatStream& stream);

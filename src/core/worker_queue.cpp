@@ -77,17 +77,7 @@ void Worker::check_queue(const Context& context, const QueueSeen& event) {
     }
     const Duration silence = context.now - *stuck_since_;
     if (silence < policy.timeout) return;
-    const auto oldest = beats_.oldest();
-    context.out.records.push_back(Hang{
-        .about = about(context),
-        .by = HangSign::queue,
-        .silence = silence,
-        .limit = policy.timeout,
-        .requests = beats_.totals().requests,
-        .in_flight = beats_.in_flight(),
-        .oldest = oldest ? context.now - *oldest : Duration::zero(),
-        .waiting = event.waiting,
-    });
+    report_hang(context, HangSign::queue, ProcessKey{}, silence, event.waiting);
     begin_hang(context, Reason::hang);
 }
 

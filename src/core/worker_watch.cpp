@@ -161,7 +161,7 @@ std::optional<Time> Worker::last_sign(const ProcessKey& process) {
 }
 
 void Worker::report_hang(const Context& context, HangSign by, const ProcessKey& process,
-                         Duration silence) {
+                         Duration silence, std::uint32_t waiting) {
     const auto oldest = beats_.oldest();
     context.out.records.push_back(Hang{
         .about = about(context),
@@ -172,6 +172,7 @@ void Worker::report_hang(const Context& context, HangSign by, const ProcessKey& 
         .requests = beats_.totals().requests,
         .in_flight = beats_.in_flight(),
         .oldest = oldest ? context.now - *oldest : Duration::zero(),
+        .waiting = waiting,
     });
 }
 
