@@ -2,6 +2,7 @@
 #include "daemon/loop.hpp"
 
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -120,6 +121,18 @@ struct Loop::State {
     asio::signal_set signals{context};
     std::function<void(int)> on_signal;
 
+    Watch watch(int fd, asio::posix::descriptor_base::wait_type what,
+                std::function<void()> callback) {
+        try {
+            auto state = std::make_shared<Watch::State>(context, fd, what, std::move(callback));
+            state->wait();
+            return Watch{std::move(state)};
+        } catch (const boost::system::system_error& error) {
+            // Asio's own is none of std::system_error, which is what callers know.
+            throw std::system_error(error.code(), "watching a descriptor");
+        }
+    }
+
     void wait_for_signal() {
         signals.async_wait([this](const Error& error, int number) {
             if (error) return;
@@ -133,17 +146,11 @@ Loop::Loop() : state_(std::make_unique<State>()) {}
 Loop::~Loop() = default;
 
 Watch Loop::on_readable(int fd, std::function<void()> callback) {
-    auto state = std::make_shared<Watch::State>(
-        state_->context, fd, asio::posix::descriptor_base::wait_read, std::move(callback));
-    state->wait();
-    return Watch{std::move(state)};
+    return state_->watch(fd, asio::posix::descriptor_base::wait_read, std::move(callback));
 }
 
 Watch Loop::on_writable(int fd, std::function<void()> callback) {
-    auto state = std::make_shared<Watch::State>(
-        state_->context, fd, asio::posix::descriptor_base::wait_write, std::move(callback));
-    state->wait();
-    return Watch{std::move(state)};
+    return state_->watch(fd, asio::posix::descriptor_base::wait_write, std::move(callback));
 }
 
 Timer Loop::make_timer(std::function<void()> callback) {
