@@ -306,6 +306,11 @@ class Reeve(Process):
         found = self.find(name, since, where, **fields)
         check(not found, f'there must be no {name} {fields}:', found[:1])
 
+    def wait_descriptors(self, most):
+        """Waits until reeve has at most so many; those of a start in progress come and go."""
+        patient(lambda left: len(descriptors(self.pid)) <= most or pause(min(left, 0.02)),
+                f'at most {most} descriptors of reeve')
+
     # Workers
 
     def wait_ready(self, count, pool='web', since=0):

@@ -139,8 +139,7 @@ def test_a_hundred_crashes_in_a_row(t):
         pause(min(left, 0.05))
         return len(current) == 2 and not dead & set(current.values())
     patient(recovered, 'workers that live')
-    patient(lambda left: len(descriptors(reeve.pid)) <= len(before) or pause(min(left, 0.05)),
-            'no more descriptors than before')
+    reeve.wait_descriptors(len(before))
     equal(zombies(reeve.pid), [], 'zombies')
     _check_backoff(reeve)
     deaths = len(reeve.find('worker_died'))

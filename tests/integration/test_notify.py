@@ -117,8 +117,7 @@ def test_descriptors_that_come_along(t):
     before = len(descriptors(reeve.pid))
     worker.signal(signal.SIGUSR1)
     wait_worker(t, 'all barriers behind it', lambda one: one['status_text'] == 'through')
-    check(len(descriptors(reeve.pid)) <= before + 2, 'descriptors of reeve',
-          before, descriptors(reeve.pid))
+    reeve.wait_descriptors(before)
 
 
 def test_garbage_is_dropped(t):

@@ -33,13 +33,13 @@ def test_the_descriptor_is_named_in_arguments(t):
 
 def test_a_line_that_never_comes(t):
     """A service that ends its line early, or never, would serve without being ready."""
-    reeve = start(t, '--ready', 'newline', '--start-timeout', '500ms',
+    reeve = start(t, '--ready', 'newline', '--start-timeout', '200ms', '--backoff-min', '200ms',
                   command=['/bin/sh', '-c', 'printf loading >&3; exec sleep 1000 3>&-'])
-    reeve.wait_for('start_timeout')
+    reeve.wait_for('backoff')
+    before = len(descriptors(reeve.pid))  # while there is no worker
+    reeve.wait_for('backoff', count=4)
     reeve.never('worker_ready')
-    before = len(descriptors(reeve.pid))
-    reeve.wait_for('start_timeout', count=2)
-    check(len(descriptors(reeve.pid)) <= before + 2, 'no pipe is left', before)
+    reeve.wait_descriptors(before)
 
 
 def test_a_connection_that_succeeds(t):

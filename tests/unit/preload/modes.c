@@ -155,7 +155,7 @@ static void try_waits(void) {
     struct epoll_event event = {EPOLLIN, {.fd = 3}};
     CHECK(set >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, 3, &event) == 0);
     try_times(set);
-#ifndef __SANITIZE_THREAD__ /* it runs handlers late */
+#if !UNDER_TSAN /* it runs handlers late */
     try_signals(set);
 #else
     (void)try_signals;

@@ -17,6 +17,18 @@
         }                                                                           \
     } while (0)
 
+/* gcc and clang each say in a way of their own that ThreadSanitizer is at work. */
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
+#endif
+
 #define STREAMS_MAX 64
 
 /* One program under test, and what its processes said so far. */
@@ -50,6 +62,7 @@ void wait_message(struct subject* subject, unsigned type, void* body, size_t siz
 void send_drain(struct subject* subject, uint32_t within_ms);
 /* Asks it to leave, waits, and checks that it left as it should. */
 void end_subject(struct subject* subject);
+/* Its wait status; ends the test when it does not end. */
 int wait_end(struct subject* subject);
 int wait_stopped(struct subject* subject); /* of one that was told to stop */
 
