@@ -33,12 +33,14 @@ def test_the_descriptor_is_named_in_arguments(t):
 
 def test_a_line_that_never_comes(t):
     """A service that ends its line early, or never, would serve without being ready."""
+    line = 'test -e once && printf loading >&3 || echo ready >&3; : >once; exec sleep 1000 3>&-'
     reeve = start(t, '--ready', 'newline', '--start-timeout', '200ms', '--backoff-min', '200ms',
-                  command=['/bin/sh', '-c', 'printf loading >&3; exec sleep 1000 3>&-'])
+                  '--backoff-max', '300ms', command=['/bin/sh', '-c', line])
+    reeve.worker().signal(signal.SIGKILL)
     reeve.wait_for('backoff')
     before = len(descriptors(reeve.pid))  # while there is no worker
-    reeve.wait_for('backoff', count=4)
-    reeve.never('worker_ready')
+    reeve.wait_for('backoff', count=5)
+    equal(len(reeve.find('worker_ready')), 1, 'workers that were held ready')
     reeve.wait_descriptors(before)
 
 

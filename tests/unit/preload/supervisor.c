@@ -222,7 +222,7 @@ int wait_end(struct subject* subject) {
 }
 
 int wait_stopped(struct subject* subject) {
-    /* ThreadSanitizer holds a signal back until some later call, and then no wait is interrupted. */
+    /* ThreadSanitizer holds a signal back until a later call, and then no wait is interrupted. */
     return wait_for_end(subject, UNDER_TSAN);
 }
 
