@@ -54,6 +54,8 @@ Blame blame(const core::WorkerDied& died) {
     for (const int fault : faults) {
         if (killed->signal == fault) return {"crash", "its own fault, or a signal from outside"};
     }
+    // libreeve-preload raises the stop signal itself once it has drained.
+    if (died.told_to_drain && killed->signal != 9) return {"asked", asked_by_reeve(died)};
     return {"foreign_signal", "sent from outside, not by reeve"};
 }
 
