@@ -1,54 +1,30 @@
-// The seccomp program: two calls are asked about, everything else passes at its usual speed.
+// Puts the seccomp program into a child and passes on where its questions arrive.
 #include "os/bind_filter.hpp"
 
 #include <array>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/netlink.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/bind_program.hpp"
+
 namespace reeve::os {
 namespace {
 
 #if defined(__x86_64__)
-constexpr std::uint32_t native = AUDIT_ARCH_X86_64;
+constexpr Abi native = x86_64;
 #elif defined(__aarch64__)
-constexpr std::uint32_t native = AUDIT_ARCH_AARCH64;
+constexpr Abi native = aarch64;
 #else
-#error "which architecture does the kernel call this one (linux/audit.h)?"
+#error "add the Abi of this architecture to os/bind_program.hpp"
 #endif
+static_assert(native.bind == SYS_bind && native.listen == SYS_listen);
 
-/// Numbers from here on are x32's, whose calls look like ours. No other architecture comes near.
-constexpr std::uint32_t foreign_from = 0x40000000;
-
-constexpr std::uint32_t argument_low(int index) noexcept {
-    constexpr std::uint32_t low = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 4;
-    return static_cast<std::uint32_t>(offsetof(seccomp_data, args)) +
-           static_cast<std::uint32_t>(index) * 8 + low;
-}
-
-/// Foreign calls (32-bit, x32) pass untouched: their numbers mean other things. So does the bind of
-/// every getaddrinfo, which is of a netlink socket.
-constexpr std::array<sock_filter, 10> program{{
-    {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, arch)},
-    {BPF_JMP | BPF_JEQ | BPF_K, 0, 6, native},  // else: allow
-    {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
-    {BPF_JMP | BPF_JGE | BPF_K, 4, 0, foreign_from},
-    {BPF_JMP | BPF_JEQ | BPF_K, 4, 0, SYS_listen},
-    {BPF_JMP | BPF_JEQ | BPF_K, 0, 2, SYS_bind},
-    {BPF_LD | BPF_W | BPF_ABS, 0, 0, argument_low(2)},
-    {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, sizeof(sockaddr_nl)},
-    {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
-    {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF},
-}};
+constexpr BindProgram program = bind_program(native);
 
 /// Returns the descriptor, or minus an errno.
 int install() noexcept {
