@@ -208,6 +208,31 @@ def test_unix_path(t):
     equal([name for name in os.listdir(t.dir) if 'sock' in name], [], 'names that are left')
 
 
+def test_while_reeve_stands_still(t):
+    """A bind in a moment in which reeve is not there to answer would fail, or bind for itself."""
+    line = 'echo $$ >began; until test -e go; do sleep 0.01; done; exec "$0" "$1"'
+    reeve = _pool(t, ['/bin/sh', '-c', line, *_static(t)], workers=1)
+    pid = int(t.wait_file('began')[0][0])
+    reeve.signal(signal.SIGSTOP)
+    try:
+        t.file('go', '')
+        # The kernel says in which call it waits; 49 and 200 are bind.
+        patient(lambda left: _system_call(pid) in ('49', '200'), 'a bind that waits')
+    finally:
+        reeve.signal(signal.SIGCONT)
+    reeve.wait_pids(lambda seen: seen == {pid})
+    reeve.never('bind_untouched')
+    reeve.stop()
+
+
+def _system_call(pid):
+    try:
+        with open(f'/proc/{pid}/syscall', encoding='ascii') as file:
+            return file.read().split()[0]
+    except OSError:
+        return None
+
+
 def test_a_port_that_is_none_of_the_pool(t):
     """A worker that binds another port than the pool's would be met by silence."""
     with socket.create_server(('127.0.0.1', 0)) as other:

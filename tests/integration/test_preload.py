@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """liveness: preload: servers that know nothing of reeve beat, are counted, and drain."""
 import os
+import shutil
 
 import admin
 import net
 import runner
 import servers
+from change import reload
 from harness import check, equal, patient, pause
 
 REQUESTS = 10000
@@ -181,6 +183,86 @@ pools:
     check(os.path.isabs(first) and os.path.basename(first) == 'libreeve-preload.so', 'first', first)
     equal(second, '/nonexistent.so', 'what was there before')
     reeve.wait_ready(1)
+    reeve.stop()
+
+
+def test_a_program_that_dies_of_its_stop_signal(t):
+    """Whoever reads the log would look for a stranger who kills workers."""
+    reeve, _log = _start(t, servers.node)
+    worker = reeve.worker()
+    reeve.stop()
+    death = reeve.death(worker)
+    equal((death['cause'], death['signal']), ('asked', 'SIGTERM'), 'the explanation')
+
+
+def test_with_a_queue_for_each_worker(t):
+    """Counts, hangs and drains would be those of a shared socket only."""
+    command, more, _log = servers.uvicorn(t)
+    reeve = t.web('--liveness', 'preload', '--accept', 'per-worker', '--timeout', '1500ms',
+                  '--beat-interval', '200ms', '--max-draining', '20', *more,
+                  workers=2, command=command, env={'REEVE_ADMIN': t.path('admin.sock')})
+    reeve.wait_ready(2)
+    address = reeve.address().removeprefix('tcp://')
+    # One connection each: the requests that a worker has are those of its connections.
+    servers.keep_alive(address, 20, 100)
+
+    def counted(left):
+        status = admin.call('unix:' + t.path('admin.sock'), 'GET', '/v1/status').json
+        workers = status['pools']['web']['workers']
+        pause(min(left, 0.05))
+        return sum(worker['requests'] or 0 for worker in workers) == 2000
+    patient(counted, 'all requests of both')
+    load = t.loadgen(reeve.address(), '--connections', 8, '--fresh', 8, '--seconds', 0,
+                     '--until-eof')
+    reload(reeve)
+    equal(t.load_report(load)['failed'], 0, 'lost requests')
+    reeve.never('hang')
+    with net.connect(address) as connection:
+        net.request(connection, '/hang')
+        hang = reeve.wait_for('hang')
+    equal(reeve.death(hang['pid'])['signal'], 'SIGABRT', 'how it ended')
+    reeve.stop()
+    equal(len(reeve.find('hang')), 1, 'hangs')
+
+
+def test_with_a_program_that_binds_itself(t):
+    """A socket that was adopted would be unknown to the library, and nothing be seen."""
+    t.file('own.js', servers.NODE.replace('{ fd: +process.argv[2] }', '+process.argv[2]'))
+    command = [servers.find(t, 'node'), 'own.js', '{port:web}', t.path('access.log')]
+    reeve = t.web('--liveness', 'preload', '--handoff', 'adopt', '--timeout', '1500ms',
+                  '--beat-interval', '200ms', '--admin', t.path('admin.sock'), command=command)
+    reeve.wait_ready(1)
+    address = reeve.address().removeprefix('tcp://')
+    servers.keep_alive(address, 4, 250)
+    worker = _wait_requests(t, 1000)
+    equal((worker['requests'], worker['adopted'], worker['liveness']), (1000, ['web'], 'preload'),
+          'what is known of it')
+    with net.connect(address) as connection:
+        net.request(connection, '/hang')
+        reeve.successor(t.handle(reeve.wait_for('hang')['pid']))
+    reeve.stop()
+
+
+def test_the_library_is_missing(t):
+    """Workers would start without it, and nobody would watch them."""
+    os.mkdir(t.path('alone'))
+    shutil.copy(t.built('src/cli/reeve'), t.path('alone/reeve'))
+    lonely = t.start(t.path('alone/reeve'), 'run', '--listen', '127.0.0.1:0', '--liveness',
+                     'preload', '--', *t.plain_worker, stderr=-1)
+    text = lonely.child.stderr.read().decode()
+    equal(lonely.wait(), 69, 'exit code')
+    check('libreeve-preload.so' in text and 'pools.web' in text, 'the reason and the place', text)
+
+
+def test_a_static_program_is_not_watched_in_silence(t):
+    """A library that cannot be loaded would be taken for one that watches."""
+    reeve = t.web('--liveness', 'preload', '--ready-after', '100ms', '--handoff', 'adopt',
+                  '--timeout', '1s',
+                  command=[t.built('tests/integration/workers/test-binder'), '{port:web}'])
+    warning = reeve.wait_for('config_warning', where=lambda event: 'static' in event['message'])
+    equal(warning['level'], 'warning', 'how it is said')
+    reeve.wait_ready(1)
+    reeve.wait_for('not_enforced', setting='timeout')
     reeve.stop()
 
 

@@ -40,6 +40,31 @@ TEST_CASE("a hung worker is found when its time is over, not at the next poll") 
     CHECK(count<Describe>(bench.actions) == 1);
 }
 
+TEST_CASE("an idle worker that beats as irregularly as a loop does is never taken for hung") {
+    PoolPolicy policy = watched();
+    policy.liveness = Liveness::preload;
+    policy.timeout = seconds{2};
+    policy.beat_interval = milliseconds{500};
+    Bench bench(policy);
+    bench.bring_up();
+    bench.turn({Greeted{.incarnation = bench.incarnation(), .drains = true, .preloaded = true}});
+    bench.turn({bench.beat(bench.incarnation())});
+    const Time end = bench.now + std::chrono::hours{1};
+    std::uint32_t noise = 1;
+    while (bench.now < end) {
+        // From at once to just within the timeout: a wait is cut into parts, the machine is busy.
+        noise = noise * 1664525U + 1013904223U;
+        bench.pass(milliseconds{noise % 2000});
+        bench.turn({bench.beat(bench.incarnation())});
+    }
+    CHECK(count<Hang>(bench.records) == 0);
+    CHECK(count<Signal>(bench.actions) == 0);
+    CHECK(bench.state() == State::serving);
+    bench.pass(seconds{2});
+    answer(bench, Examined::Finding::alive);
+    CHECK(count<Hang>(bench.records) == 1);
+}
+
 TEST_CASE("a hang is found also when /proc gives no answer") {
     Bench bench(watched());
     bench.bring_up();
