@@ -33,27 +33,36 @@ def _load(context, port, fresh, pids):
     return result['per_second'], 1e6 * used / result['answers']
 
 
+def compare(context, sides, fresh):
+    """Loads two sides turn about; the other one idles. `sides`: name -> (port, function for pids).
+
+    For each side the requests a second and `NAME_cpu_us` a request, of each turn; `ratios` are
+    those of the first side's requests a second to the second's.
+    """
+    samples = {key: [] for name in sides for key in (name, f'{name}_cpu_us')}
+    for port, _ in sides.values():
+        _load(context, port, fresh, [])  # warm
+    pids = {name: pids_of() for name, (_, pids_of) in sides.items()}
+    for turn in range(context.effort.loads):
+        for name in list(sides)[::-1 if turn % 2 else 1]:
+            rate, cpu = _load(context, sides[name][0], fresh, pids[name])
+            samples[name].append(rate)
+            samples[f'{name}_cpu_us'].append(cpu)
+    first, second = (samples[name] for name in sides)
+    samples['ratios'] = [one / other for one, other in zip(first, second)]
+    return {'ratio': statistics.median(samples['ratios']), **samples}
+
+
 def measure_throughput(context, workers, fresh):
-    """The same worker under reeve and started by hand, turn about; the other one idles."""
-    samples = {'reeve': [], 'hand': [], 'reeve_cpu_us': [], 'hand_cpu_us': []}
+    """The same worker under reeve and started by hand, on sockets of the same kind."""
     options = ['--listen', '127.0.0.1:0', '--workers', str(workers)]
     with Reeve(context, options, [context.http_worker]) as reeve, make_listener() as listener, \
             Raw(context, [context.http_worker], listener=listener) as raw:
         reeve.wait('worker_ready', workers)
         by_hand = [raw.tell('spawn')[0] for _ in range(workers)]
-        sides = {'reeve': (reeve.port(), proc.children(reeve.pid)),
-                 'hand': (listener.getsockname()[1], by_hand)}
-        for side in sides:
-            _load(context, sides[side][0], fresh, sides[side][1])  # warm
-        for turn in range(context.effort.loads):
-            for side in sorted(sides, reverse=bool(turn % 2)):
-                port, pids = sides[side]
-                rate, cpu = _load(context, port, fresh, pids)
-                samples[side].append(rate)
-                samples[f'{side}_cpu_us'].append(cpu)
-    samples['ratios'] = [one / other for one, other in zip(samples['reeve'], samples['hand'])]
-    return {'workers': workers, 'fresh': fresh, 'ratio': statistics.median(samples['ratios']),
-            **samples}
+        sides = {'reeve': (reeve.port(), lambda: proc.children(reeve.pid)),
+                 'hand': (listener.getsockname()[1], lambda: by_hand)}
+        return {'workers': workers, 'fresh': fresh, **compare(context, sides, fresh)}
 
 
 def _bind_cost(path):

@@ -44,6 +44,11 @@ def children(pid):
     return [int(word) for word in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
 
 
+def descendants(pid):
+    """Pids of the living children, theirs, and so on."""
+    return [one for child in children(pid) for one in (child, *descendants(child))]
+
+
 class Load:
     """What else the machine did while something was measured."""
 

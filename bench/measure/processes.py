@@ -128,12 +128,16 @@ class Reeve:
             with contextlib.suppress(ValueError):
                 self.events.append(json.loads(line))
 
+    def found(self, event):
+        """The lines of that event that the log has by now."""
+        self._read()
+        return [line for line in self.events if line.get('event') == event]
+
     def wait(self, event, count=1, timeout=90.0, every=0.02):
         """Waits until the log has so many lines of that event, and returns them."""
         until = time.monotonic() + timeout
         while True:
-            self._read()
-            found = [line for line in self.events if line.get('event') == event]
+            found = self.found(event)
             if len(found) >= count:
                 return found
             if self._process.poll() is not None:

@@ -89,16 +89,42 @@ def _beats(record, _summary):
             f'{record["request_two_threads_ns"]:.1f} ns)', _verdict(cost <= 50), '']
 
 
+def _compared(record, side, other):
+    """(rate of the side, of the other, ratio with its spread, ratio of CPU a request)"""
+    rates = [f'{statistics.median(record[name]):,.0f}/s' for name in (side, other)]
+    median, low, high, _ = _quantiles(record['ratios'])
+    used = statistics.median(record[f'{side}_cpu_us']) / statistics.median(
+        record[f'{other}_cpu_us'])
+    return (*rates, f'{median:.3f} ({low:.3f} .. {high:.3f})',
+            f'worker CPU a request {used:.3f} x')
+
+
 def _throughput(record, summary):
     kind = 'fresh' if record['fresh'] else 'keepalive'
-    hand, reeve = statistics.median(record['hand']), statistics.median(record['reeve'])
-    median, low, high, _ = _quantiles(record['ratios'])
-    used = statistics.median(record['reeve_cpu_us']) / statistics.median(record['hand_cpu_us'])
+    reeve, hand, ratio, used = _compared(record, 'reeve', 'hand')
     return [f'throughput, {record["workers"]} workers, {kind} connections', '>= 0.99 x by hand',
-            f'{hand:,.0f}/s by hand', f'{reeve:,.0f}/s',
-            f'{median:.3f} ({low:.3f} .. {high:.3f}): {_verdict(median >= 0.99)}; '
-            f'worker CPU a request {used:.3f} x',
+            f'{hand} by hand', reeve, f'{ratio}: {_verdict(record["ratio"] >= 0.99)}; {used}',
             peers_of.spread(summary, f'throughput_{kind}', lambda value: f'{value:.2f}')]
+
+
+def _preload(record, _summary):
+    with_it, without, ratio, used = _compared(record, 'preload', 'none')
+    return [f'libreeve-preload under {record["server"]}, keepalive connections', '',
+            f'{without} without', with_it, f'{ratio}; {used}', '']
+
+
+def _loop_hang(record, _summary):
+    most = max(max(record['overrun']), max(record['blocked']))
+    return [f'blocked loop of {record["server"]}, liveness preload: deadline to found', '<= 20 ms',
+            '', _ms(record['overrun']),
+            f'from when it stood still {_ms(record["blocked"])}: {_verdict(most <= 20)}', '']
+
+
+def _loop_idle(record, _summary):
+    ended = sum(record['ended'].values())
+    servers = ', '.join(record['ended'])
+    return [f'idle for {record["seconds"]:.0f} s, timeout 1 s, liveness preload: {servers}',
+            '0 taken for hung', '', f'{ended}', _verdict(ended == 0), '']
 
 
 def _adopt(record, _summary):
@@ -122,8 +148,8 @@ def _build(record, _summary):
 
 _ROWS = {'crash': (_crash,), 'hang': (_hang,), 'idle': (_memory, _wakeups), 'scrape': (_scrape,),
          'spawn': (_spawn,), 'beats': (_beats,), 'throughput': (_throughput,), 'adopt': (_adopt,),
-         'size': (_size,),
-         'build': (_build,)}
+         'preload': (_preload,), 'loop-hang': (_loop_hang,), 'loop-idle': (_loop_idle,),
+         'size': (_size,), 'build': (_build,)}
 _HEADINGS = ('what', 'budget', 'raw fork+exec', 'reeve', 'difference', 'peers')
 
 
