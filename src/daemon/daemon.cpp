@@ -31,6 +31,7 @@
 #include "os/clock.hpp"
 #include "os/inherited.hpp"
 #include "os/notify.hpp"
+#include "os/own_memory.hpp"
 #include "os/pidfd.hpp"
 #include "os/signals.hpp"
 #include "os/spawn.hpp"
@@ -262,6 +263,10 @@ private:
         if (const auto* removed = std::get_if<core::PoolRemoved>(&record)) {
             editions_.refuse(removed->pool);
         }
+        const auto* ready = std::get_if<core::PoolReady>(&record);
+        if (ready != nullptr && ready->complete && !std::exchange(settled_, true)) {
+            os::drop_clean_pages();
+        }
     }
 
     Loop loop_;
@@ -282,6 +287,7 @@ private:
     Surface surface_;
     std::vector<core::Reply> replies_;
     bool spawns_wait_ = false;
+    bool settled_ = false;  ///< a pool is complete: what only the start needed can go
     bool orphans_ = false;  ///< somebody has died who may not be a worker
     int failures_in_a_row_ = 0;
     std::optional<int> exit_code_;

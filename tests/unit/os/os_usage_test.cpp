@@ -1,10 +1,12 @@
 // What processes use: of this one and of one that is not there.
 #include <fcntl.h>
+#include <stdexcept>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
 
 #include "os/fd.hpp"
+#include "os/own_memory.hpp"
 #include "os/usage.hpp"
 
 using reeve::os::open_descriptors;
@@ -29,4 +31,16 @@ TEST_CASE("a worker that leaks descriptors would not be seen to") {
 TEST_CASE("reeve would say nothing of itself") {
     CHECK(reeve::os::own_cpu_time() > reeve::core::Duration::zero());
     CHECK(reeve::os::own_descriptor_limit().value_or(0) > 0);
+}
+
+TEST_CASE("pages that were dropped would be lost, or none be dropped") {
+    static int written = 41;
+    written++;
+    const auto resident = [] { return usage_of(::getpid()).value().resident_bytes; };
+    const auto before = resident();
+    reeve::os::drop_clean_pages();
+    CHECK(resident() < before);
+    CHECK(written == 42);
+    // Through a table of addresses, which is written while loading and read-only from then on.
+    CHECK_THROWS_AS(throw std::runtime_error{"still unwinds"}, std::runtime_error);
 }
