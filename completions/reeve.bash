@@ -93,6 +93,8 @@ _reeve_flags()
             --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
             --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
             --output --reference --schema --print ;;
+        import) echo \
+            -h --help -o --output --force --report --python --client --table ;;
         status) echo \
             -h --help --json --watch --admin --name ;;
         health) echo \
@@ -197,6 +199,8 @@ _reeve_values()
         --cpu-affinity) echo "yes no" ;;
         --orphans) echo "stop keep" ;;
         --output) echo "tee prefix json inherit" ;;
+        --report) echo "text json none" ;;
+        --python) return 1 ;;
         *) return 2 ;;
     esac
 }
@@ -207,8 +211,8 @@ _reeve()
     local command=${COMP_WORDS[1]} words i place=0
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        words="run check explain config status health events reload scale start stop restart signal \
-            log-level shutdown --help --version"
+        words="run check explain config import status health events reload scale start stop restart \
+            signal log-level shutdown --help --version"
         COMPREPLY=($(compgen -W "$words" -- "$current"))
         return
     fi
@@ -242,6 +246,7 @@ _reeve()
         signal:0) words=$(_reeve_pools) ;;
         signal:1) words="HUP INT QUIT ABRT USR1 USR2 TERM CONT STOP WINCH KILL" ;;
         log-level:0) words="trace debug info warning error critical" ;;
+        import:0) words="gunicorn" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$current"))
 }

@@ -297,6 +297,7 @@ struct CommandLine {
     CLI::App& check = *app.add_subcommand("check", "Validate a configuration, start nothing");
     CLI::App& explain = *app.add_subcommand("explain", "Say what suits a program as a worker");
     CLI::App& config = *app.add_subcommand("config", "Show what can be, or is, configured");
+    ImportFlags import_flags{app};
     SelectionFlags run_flags{run};
     SelectionFlags check_flags{check};
     SelectionFlags explain_flags{explain};
@@ -325,13 +326,15 @@ struct CommandLine {
     Request take(std::vector<std::string> command) {
         for (const auto* used : {&run, &check, &explain, &config}) {
             const auto* way_out = "; the workers' command comes after --";
-            if (auto complaint = complain_about_extras(*used, way_out)) {
-                return *complaint;
-            }
+            if (auto complaint = complain_about_extras(*used, way_out)) return *complaint;
+        }
+        std::string wrong;
+        if (auto import = import_flags.take(command, wrong)) {
+            return wrong.empty() ? Request{*std::move(import)} : usage_error(wrong);
         }
         if (auto ask = asks.take()) {
             if (!command.empty()) {
-                return usage_error("only run, check, explain and config take a command");
+                return usage_error("only run, check, explain, import and config take a command");
             }
             return *std::move(ask);
         }

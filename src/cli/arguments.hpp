@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/client_ask.hpp"
+#include "cli/import_arguments.hpp"
 #include "config/load.hpp"
 
 namespace reeve::cli {
@@ -46,7 +47,7 @@ struct Say {
 };
 
 using Request =
-    std::variant<Run, Check, Explain, PrintConfig, PrintReference, PrintSchema, Ask, Say>;
+    std::variant<Run, Check, Explain, Import, PrintConfig, PrintReference, PrintSchema, Ask, Say>;
 
 /// Everything after the first "--" is the worker's command and not looked at. Never throws for bad
 /// usage.

@@ -10,7 +10,7 @@ inline constexpr int exit_gave_up = 3;       ///< `run`: a pool could not be sta
 inline constexpr int exit_unavailable = 69;  ///< no daemon there; `run`: a socket cannot be had
 inline constexpr int exit_refused = 77;      ///< not permitted for this user
 inline constexpr int exit_config =
-    78;  ///< `run`, `check`, `explain`: bad configuration, or no such program
+    78;  ///< `run`, `check`, `explain`, `import`: bad configuration, or no such program
 
 /// The table as people read it, two lines.
 inline constexpr auto exit_codes_text =

@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/explain.hpp"
+#include "cli/import.hpp"
 #include "cli/probe.hpp"
 #include "cli/run.hpp"
 #include "cli/summary.hpp"
@@ -82,6 +83,7 @@ struct Execute {
         }
         return exit_good;
     }
+    int operator()(const Import& import) const { return run_import(import); }
     int operator()(const PrintConfig& print) const {
         const auto loaded = config::load(make_request(print.selection));
         if (!loaded.ok()) return fail(loaded.errors);

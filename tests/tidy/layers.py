@@ -30,6 +30,7 @@ shared_mutex stop_token thread cstdio ctime csignal
 
 # Libraries that one room, or one file of a room, may know.
 BOOST_FOR_DAEMON = r'boost/(asio|beast|json|system)\b'
+OS_FOR_IMPORT = r'os/capture\.hpp$'
 OS_FOR_CLI = r'os/(fd|result|cgroup|user|executable)\.hpp$'
 DAEMON_FOR_CLI = r'daemon/(daemon|run)\.hpp$'
 
@@ -55,7 +56,9 @@ LAYERS = (
           third_party=(BOOST_FOR_DAEMON,),
           single_files={'spdlog/|fmt/': r'src/daemon/log\.cpp',
                         'prometheus/': r'src/daemon/metrics\.cpp'}),
-    Layer('src/cli/', ours=('cli/', 'config/', 'reeve/', OS_FOR_CLI, DAEMON_FOR_CLI),
+    Layer('src/import/', ours=('import/', 'config/', OS_FOR_IMPORT),
+          single_files={r'boost/json/': r'src/import/(gunicorn_answer|report_json)\.cpp'}),
+    Layer('src/cli/', ours=('cli/', 'config/', 'import/', 'reeve/', OS_FOR_CLI, DAEMON_FOR_CLI),
           third_party=('CLI/',),
           single_files={r'boost/(asio|beast|system)/': r'src/cli/client\.cpp',
                         r'boost/json/': r'src/cli/(client|explain)_json\.cpp'}),
@@ -70,6 +73,8 @@ LAYERS = (
     Layer('tests/unit/preload/', ours=('reeve/',), system='c'),
     Layer('tests/unit/daemon/', ours=('daemon/', 'os/', 'config/', 'core/', 'reeve/', 'unit/'),
           third_party=('doctest/', BOOST_FOR_DAEMON)),
+    Layer('tests/unit/import/', ours=('import/', 'config/', 'core/', 'unit/'),
+          third_party=('doctest/',)),
     Layer('tests/unit/cli/', ours=('cli/', 'config/', 'reeve/', 'unit/'),
           third_party=('doctest/',)),
     Layer('tests/sim/', ours=('core/', 'sim/'), third_party=('doctest/',), system='std'),

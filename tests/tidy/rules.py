@@ -48,7 +48,8 @@ def is_code(path):
 def _is_our_process(path):
     """Code that runs in reeve itself; workers, examples and load generators are others."""
     return is_code(path) and re.match(
-        r'src/(core|config|os|daemon|cli)/|tests/(sim|unit/(core|config|daemon|cli))/', path)
+        r'src/(core|config|os|daemon|import|cli)/|'
+        r'tests/(sim|unit/(core|config|daemon|import|cli))/', path)
 
 
 def _may_make_processes(path):

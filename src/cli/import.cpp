@@ -1,0 +1,141 @@
+// `reeve import`: reads another manager's files and writes a configuration and a report.
+#include "cli/import.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <iostream>
+#include <unistd.h>
+
+#include "cli/exit_code.hpp"
+#include "config/words.hpp"
+#include "import/execute.hpp"
+#include "import/table.hpp"
+#include "os/executable.hpp"
+#include "os/fd.hpp"
+
+namespace reeve::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Result = config::Parsed<imports::Imported>;
+
+/// What is wrong, and whether it is the command line.
+struct Failure {
+    int exit_code = exit_config;
+    std::string text;
+};
+
+int fail(const Failure& failure) {
+    std::cerr << "reeve: " << failure.text << '\n';
+    return failure.exit_code;
+}
+
+std::vector<std::string> whole_environment() {
+    std::vector<std::string> out;
+    for (char** entry = environ; *entry != nullptr; ++entry) out.emplace_back(*entry);
+    return out;
+}
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+}
+
+/// The interpreter of the gunicorn that a command line begins with, which knows its packages.
+std::string python_of(const std::string& program) {
+    if (program.find('/') == std::string::npos) return {};
+    const auto name = fs::path{program}.filename().string();
+    if (name.starts_with("python")) return program;
+    const auto file = os::read_executable(program);
+    if (!file || fs::path{file->interpreter}.filename().string().rfind("python", 0) != 0) return {};
+    return file->interpreter;
+}
+
+const std::string* config_of(const imports::GunicornLine& line) {
+    for (const auto& given : line.given) {
+        if (given.setting->name == "config") return &given.value.text;
+    }
+    return nullptr;
+}
+
+Result import_gunicorn(const Import& import, Failure& failure) {
+    imports::Gunicorn from;
+    from.client = import.client;
+    from.port = !variable("PORT").empty();
+    std::error_code error;
+    from.cwd = fs::current_path(error).string();
+    auto line = imports::read_gunicorn_line(import.arguments, "command line");
+    if (!line.ok()) {
+        failure.exit_code = exit_usage;
+        return Result::failure(line.error);
+    }
+    from.line = std::move(line.value);
+    if (const auto words = config::split_command(variable("GUNICORN_CMD_ARGS")); words.ok()) {
+        auto read = imports::read_gunicorn_line(words.value, "GUNICORN_CMD_ARGS");
+        if (!read.ok()) return Result::failure("GUNICORN_CMD_ARGS: " + read.error);
+        from.environment = std::move(read.value);
+    }
+    const auto* named = config_of(from.line);
+    if (named == nullptr) named = config_of(from.environment);
+    imports::Execution execution;
+    execution.location = named != nullptr ? *named : import.file;
+    execution.python = import.python.empty() ? python_of(from.line.program) : import.python;
+    if (execution.python.empty()) execution.python = "python3";
+    execution.environment = whole_environment();
+    std::string said;
+    auto file = imports::execute_gunicorn_file(execution, said);
+    if (!said.empty()) std::cerr << said << (said.ends_with('\n') ? "" : "\n");
+    if (!file.ok()) return Result::failure(file.error);
+    from.file = std::move(file.value);
+    return imports::translate(from);
+}
+
+/// Writes all of it or nothing that is taken for it.
+std::string write_file(const Import& import, const std::string& text) {
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (import.force ? O_TRUNC : O_EXCL);
+    const os::Fd file{::open(import.output.c_str(), flags, 0644)};
+    if (!file) {
+        const bool there = errno == EEXIST;
+        return import.output + ": " + std::strerror(errno) + (there ? "; --force replaces it" : "");
+    }
+    auto left = std::as_bytes(std::span{text});
+    while (!left.empty()) {
+        const auto written = os::write_some(file.get(), left);
+        if (!written) return import.output + ": " + written.error().message();
+        left = left.subspan(*written);
+    }
+    return {};
+}
+
+}  // namespace
+
+int run_import(const Import& import) {
+    if (import.table) {
+        std::cout << imports::gunicorn_table();
+        return exit_good;
+    }
+    Failure failure;
+    const auto imported = import_gunicorn(import, failure);
+    if (!imported.ok()) {
+        failure.text = imported.error;
+        return fail(failure);
+    }
+    const auto text = imports::show_draft(imported.value.draft);
+    if (import.output.empty()) {
+        std::cout << text << std::flush;
+    } else if (auto trouble = write_file(import, text); !trouble.empty()) {
+        return fail({exit_failed, trouble});
+    }
+    switch (import.report) {
+        case Import::Report::text: std::cerr << imports::show_report(imported.value.report); break;
+        case Import::Report::json: std::cerr << imports::report_json(imported.value.report); break;
+        case Import::Report::none: break;
+    }
+    return exit_good;
+}
+
+}  // namespace reeve::cli

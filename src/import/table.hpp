@@ -1,0 +1,11 @@
+// The tables of translation as the pages have them.
+#pragma once
+
+#include <string>
+
+namespace reeve::imports {
+
+/// Every setting of Gunicorn and every signal, as Markdown.
+std::string gunicorn_table();
+
+}  // namespace reeve::imports
