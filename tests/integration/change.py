@@ -35,7 +35,7 @@ def never_fewer(reeve, least):
     begin = reeve.wait_for('pool_ready', pool='web', complete=True)
     stops = reeve.find('stop_start')
     end = stops[0].at if stops else len(reeve.events)
-    for event in reeve.find('transition', since=begin):
+    for event in reeve.find('transition', since=begin, pool='web'):
         if event.at < end:
             check(event['ready'] >= least, 'too few workers were ready', event)
 

@@ -461,9 +461,10 @@ class Test:
                               timeout=PATIENCE, check=False)
         return done.returncode, (done.stderr or b'').decode('utf-8', 'replace')
 
-    def start(self, *argv, env=None, **streams):
+    def start(self, *argv, env=None, cwd=None, **streams):
         """Starts some other program."""
-        process = Process([str(word) for word in argv], self.environment(env), self.dir, **streams)
+        process = Process([str(word) for word in argv], self.environment(env), cwd or self.dir,
+                          **streams)
         self.others.append(process)
         return process
 

@@ -3,13 +3,12 @@
 import os
 import pwd
 import signal
-import subprocess
 
+import cgroup
 import runner
-from harness import Skipped, check, equal
+from harness import check, equal
 
 GAVE_UP, CONFIG = 3, 78
-CPU_CONTROLLER = '/sys/fs/cgroup/cpu'
 
 
 def _state(t, *options, words=(), **more):
@@ -106,30 +105,10 @@ def test_affinity_stays_with_the_slot(t):
     equal(t.wait_json('state.1')['affinity'], before, 'CPUs of slot 1')
 
 
-def _cgroup_with_quota(t, cpus):
-    """A cgroup with this quota, removed at the end; the file that a process enters it by."""
-    unified = os.path.exists('/sys/fs/cgroup/cgroup.controllers')
-    path = os.path.join('/sys/fs/cgroup' if unified else CPU_CONTROLLER, f'reeve-{os.getpid()}')
-    try:
-        os.mkdir(path)
-        t.cleanups.append(lambda: os.rmdir(path))
-        files = ({'cpu.max': f'{cpus * 100000} 100000'} if unified else
-                 {'cpu.cfs_period_us': '100000', 'cpu.cfs_quota_us': str(cpus * 100000)})
-        for name, value in files.items():
-            with open(os.path.join(path, name), 'w', encoding='ascii') as file:
-                file.write(value)
-    except OSError as error:
-        raise Skipped(f'no cgroup with a CPU quota can be made here: {error}') from error
-    return os.path.join(path, 'cgroup.procs')
-
-
 def test_workers_auto_honours_the_cgroup(t):
     """A container that may use one CPU of many would start workers for all of them."""
     t.skip_unless_root()
-    entrance = _cgroup_with_quota(t, 1)
-    before = ['/bin/sh', '-c', 'echo $$ > "$0" && exec "$@"', entrance]
-    probe = t.start(*before, 'true', stderr=subprocess.DEVNULL)
-    t.skip_unless(probe.wait() == 0, 'the cgroup cannot be entered')
+    before = cgroup.with_quota(t, 1)
     reeve = t.reeve('--listen', '127.0.0.1:0', '--workers', 'auto', before=before,
                     command=t.http_worker)
     reeve.wait_ready(3)

@@ -1,0 +1,1 @@
+"""A board: those who are logged in leave notes, which a queue worker counts."""

@@ -1,0 +1,1 @@
+"""What runs beside the web: a queue worker and a scheduler."""
