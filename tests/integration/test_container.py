@@ -1,60 +1,28 @@
 #!/usr/bin/env python3
 """reeve as the first process of a PID namespace, as in a container."""
 import os
-import re
-import shutil
 import signal
 import subprocess
 
 import net
 import runner
-from harness import check, descendants, descriptors, equal, patient, pause, stat_of, zombies
-
-NAMESPACES = ['unshare', '-p', '-f', '-m', '--mount-proc', '--kill-child']
-
-
-def _skip_without_namespaces(t):
-    t.skip_unless_root()
-    t.skip_unless(shutil.which('unshare') is not None, 'unshare is not installed')
-    done = subprocess.run([*NAMESPACES, 'true'], stdin=subprocess.DEVNULL, capture_output=True,
-                          check=False, timeout=30)
-    t.skip_unless(done.returncode == 0, 'no PID namespace can be made here: '
-                  + done.stderr.decode().strip())
-
+from harness import check, descendants, descriptors, equal, patient, pause, zombies
+from namespaces import NAMESPACES, first_process, skip_without
 
 def _contained(t, *options, before=(), **more):
     """reeve as process 1 behind `unshare`, which ends with its exit code."""
     return t.web(*options, before=[*NAMESPACES, *before], **more)
 
 
-def _first(t, reeve):
-    """Handle on reeve itself, by its pid out here."""
-    def look(left):
-        for pid in descendants(reeve.pid):
-            if (stat_of(pid) or (0, '', ''))[2] == 'reeve' and _inside(pid) == 1:
-                return t.handle(pid)
-        return pause(min(left, 0.02))
-    return patient(look, 'reeve as process 1')
-
-
-def _inside(pid):
-    """The number of a process in its own namespace."""
-    try:
-        with open(f'/proc/{pid}/status', encoding='utf-8') as file:
-            return int(re.search(r'^NSpid:\s.*?(\d+)$', file.read(), re.M).group(1))
-    except (OSError, AttributeError):
-        return None
-
-
 def test_it_serves_and_stops_as_the_first_process(t):
     """`docker stop` would wait ten seconds and kill: nobody handles TERM for process 1."""
-    _skip_without_namespaces(t)
+    skip_without(t)
     for number in (signal.SIGTERM, signal.SIGINT):
         reeve = _contained(t, workers=2)
         reeve.wait_ready(2)
         equal(reeve.wait_for('reeve_started')['pid'], 1, 'the pid of reeve')
         reeve.get()
-        first = _first(t, reeve)
+        first = first_process(t, reeve)
         first.signal(number)
         reeve.finish(0)
         stopped = reeve.find('stopped')[-1]
@@ -64,10 +32,10 @@ def test_it_serves_and_stops_as_the_first_process(t):
 
 def test_requests_are_finished_in_a_container(t):
     """Each `docker stop` would cut off the requests that are under way."""
-    _skip_without_namespaces(t)
+    skip_without(t)
     reeve = _contained(t, workers=1)
     reeve.wait_ready(1)
-    first = _first(t, reeve)
+    first = first_process(t, reeve)
     worker = descendants(first.pid)[0]
     before = len(descriptors(worker))
     with net.connect(reeve.address()) as client:
@@ -81,11 +49,11 @@ def test_requests_are_finished_in_a_container(t):
 
 def test_orphans_are_reaped(t):
     """Every daemonised child of a worker would stay as a zombie until there are no pids left."""
-    _skip_without_namespaces(t)
+    skip_without(t)
     orphan = t.file('orphan.sh', '( ( sleep 0.2; : ) & ) & wait; exec "$@"\n')
     reeve = _contained(t, workers=3, command=['sh', orphan, *t.http_worker])
     reeve.wait_ready(3)
-    first = _first(t, reeve)
+    first = first_process(t, reeve)
     patient(lambda left: (len(descendants(first.pid)) == 3 and not zombies(first.pid))
             or pause(min(left, 0.02)), 'the end and reaping of all orphans')
     reeve.never('worker_died')
@@ -95,7 +63,7 @@ def test_orphans_are_reaped(t):
 
 def test_the_exit_code_tells_why(t):
     """A container that cannot serve would look as if somebody had stopped it, or stay alive."""
-    _skip_without_namespaces(t)
+    skip_without(t)
     reeve = _contained(t, workers=1, command=t.misbehave('exit', 7, '--on', 'start'))
     reeve.finish(3)
     reeve = _contained(t, '--listen', 'second=192.0.2.1:80', workers=1)
@@ -108,10 +76,10 @@ def test_the_exit_code_tells_why(t):
 
 def test_a_killed_container_takes_its_workers_along(t):
     """Workers of a container that was killed would hold its port."""
-    _skip_without_namespaces(t)
+    skip_without(t)
     reeve = _contained(t, workers=2)
     reeve.wait_ready(2)
-    first = _first(t, reeve)
+    first = first_process(t, reeve)
     workers = [t.handle(pid) for pid in descendants(first.pid)]
     equal(len(workers), 2, 'workers')
     first.signal(signal.SIGKILL)
@@ -122,7 +90,7 @@ def test_a_killed_container_takes_its_workers_along(t):
 
 def test_a_read_only_root(t):
     """A container with a read-only root would not start: reeve wants to write somewhere."""
-    _skip_without_namespaces(t)
+    skip_without(t)
     script = t.file('readonly.sh', 'mount -o remount,bind,ro / 2>/dev/null || '
                     '{ mount --bind / /mnt && mount -o remount,bind,ro /mnt && cd /mnt && '
                     'exec chroot /mnt "$@"; }\nexec "$@"\n')
@@ -134,7 +102,7 @@ def test_a_read_only_root(t):
     reeve = _contained(t, '--admin', 'none', workers=2, before=['sh', script])
     reeve.wait_ready(2)
     reeve.get()
-    _first(t, reeve).signal(signal.SIGTERM)
+    first_process(t, reeve).signal(signal.SIGTERM)
     reeve.finish(0)
 
 
