@@ -35,7 +35,7 @@ def _options(t):
     return {option['name']: option['value'] for option in json.loads(done.stdout)}
 
 
-def _install(t):
+def install(t):
     """(tree, prefix, libdir) of an installation of its own."""
     t.skip_unless(shutil.which('meson') is not None, 'meson is not installed')
     tree = t.path('tree')
@@ -47,7 +47,7 @@ def _install(t):
     return tree, options['prefix'], options['libdir']
 
 
-def _unit_dir(tree):
+def unit_dir(tree):
     for folder, _folders, files in os.walk(tree):
         if 'reeve.service' in files:
             return folder
@@ -56,9 +56,9 @@ def _unit_dir(tree):
 
 def test_every_file_is_installed(t):
     """A package would lack a page, a unit or the library, and nobody would notice."""
-    tree, prefix, libdir = _install(t)
+    tree, prefix, libdir = install(t)
     below = tree + prefix
-    units = _unit_dir(tree)
+    units = unit_dir(tree)
     found = set()
     for folder, _folders, files in os.walk(tree):
         for name in files:
@@ -87,14 +87,14 @@ def test_a_configuration_is_never_replaced(t):
     tree = t.path('tree')
     os.makedirs(tree + '/etc/reeve')
     t.file('tree/etc/reeve/reeve.yaml', 'pools: {mine: {command: x}}\n')
-    _install(t)
+    install(t)
     with open(tree + '/etc/reeve/reeve.yaml', encoding='utf-8') as file:
         equal(file.read(), 'pools: {mine: {command: x}}\n', 'the configuration')
 
 
 def test_a_worker_is_built_with_the_installed_library(t):
     """Who follows the manual to write a worker could not compile it."""
-    tree, prefix, libdir = _install(t)
+    tree, prefix, libdir = install(t)
     t.skip_unless(shutil.which('cc') and shutil.which('pkg-config'), 'no cc or no pkg-config')
     where = os.path.join(tree + prefix, libdir, 'pkgconfig')
     flags = subprocess.run(
@@ -118,8 +118,8 @@ def test_a_worker_is_built_with_the_installed_library(t):
 
 def test_the_installed_service_serves(t):
     """`systemctl enable --now reeve` would fail on the machine of whoever installed it."""
-    tree, prefix, _libdir = _install(t)
-    units = _unit_dir(tree)[len(tree):]
+    tree, prefix, _libdir = install(t)
+    units = unit_dir(tree)[len(tree):]
     t.skip_unless(prefix.startswith('/usr'), f'the prefix is {prefix}')
     t.file('tree/etc/reeve/reeve.yaml', f'''
 log: {{format: json, level: debug}}
