@@ -47,7 +47,7 @@ _reeve_flags()
             --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
             --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
             --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
-            --output ;;
+            --output --access-log ;;
         check) echo \
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
@@ -62,7 +62,7 @@ _reeve_flags()
             --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
             --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
             --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
-            --output ;;
+            --output --access-log ;;
         explain) echo \
             -h --help -c --config --json --name --stop-delay --queue-grace --log-format \
             --log-level --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
@@ -77,7 +77,7 @@ _reeve_flags()
             --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
             --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
             --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
-            --output ;;
+            --output --access-log ;;
         config) echo \
             -h --help -c --config --name --stop-delay --queue-grace --log-format --log-level \
             --log-target --log-buffer --admin --admin-mode --admin-owner --admin-group \
@@ -92,7 +92,7 @@ _reeve_flags()
             --before-start --before-start-timeout --min-ready --start-concurrency --on-hang \
             --on-degraded --hook-timeout --stop-signal --fast-stop-signal --hang-signal --env \
             --env-file --cwd --user --group --umask --nice --rlimits --cpu-affinity --orphans \
-            --output --reference --schema --print ;;
+            --output --access-log --reference --schema --print ;;
         import) echo \
             -h --help -o --output --force --report --python --client --table ;;
         status) echo \
@@ -199,6 +199,7 @@ _reeve_values()
         --cpu-affinity) echo "yes no" ;;
         --orphans) echo "stop keep" ;;
         --output) echo "tee prefix json inherit" ;;
+        --access-log) return 1 ;;
         --report) echo "text json none" ;;
         --python) return 1 ;;
         *) return 2 ;;

@@ -14,8 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http_access.h"
+
 #define HEAD_MAX  8192
 #define LINGER_MS 2000
+#define LOOK_MS   100
 
 /* reading: waits for a request or the rest of one. sleeping: the answer is due later. writing: the
  * answer did not fit into the socket's buffer. lingering: all is sent, the client has to close. */
@@ -31,6 +34,9 @@ struct connection {
     int keep_alive;
     int64_t wake_ms; /* when sleeping ends, or lingering */
     struct reeve_request request;
+    struct asked asked; /* what is being answered */
+    unsigned status;
+    size_t body_size;
     int failed;
     size_t skip; /* bytes of a request's body still to be thrown away */
     size_t in_size;
@@ -40,11 +46,7 @@ struct connection {
     char in[HEAD_MAX];
 };
 
-int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+int64_t now_ms(void) { return now_ns() / 1000000; }
 
 static void set_interest(struct connection* connection, uint32_t interest) {
     if (connection->interest != interest) {
@@ -110,6 +112,8 @@ __attribute__((format(printf, 3, 4))) static void put_answer(struct connection* 
     va_end(arguments);
     connection->keep_alive = connection->keep_alive && !connection->server->draining;
     connection->failed = status >= 500;
+    connection->status = (unsigned)status;
+    connection->body_size = strlen(body);
     connection->out_sent = 0;
     connection->out_size = (size_t)snprintf(
         connection->out, sizeof connection->out,
@@ -173,30 +177,12 @@ static void handle(struct connection* connection, const char* target) {
     }
 }
 
-/* The value of a header, up to `size` bytes, or "" where it is absent. */
-static void find_header(const char* head, const char* name, char* value, size_t size) {
-    size_t length = strlen(name);
-    *value = '\0';
-    for (const char* line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
-        line += 2;
-        if (strncasecmp(line, name, length) == 0 && line[length] == ':') {
-            line += length + 1;
-            line += strspn(line, " \t");
-            snprintf(value, size, "%.*s", (int)strcspn(line, "\r\n"), line);
-            return;
-        }
-    }
-}
-
 /* Looks at one request head, NUL-terminated, and begins to answer it. */
 static void on_head(struct connection* connection, const char* head) {
-    char method[16];
-    char target[256];
     char value[64];
-    int minor = 0;
     connection->request = reeve_worker_request_begin(connection->server->worker);
     connection->keep_alive = 0;
-    if (sscanf(head, "%15s %255s HTTP/1.%1d", method, target, &minor) != 3) {
+    if (!read_head(head, &connection->asked)) {
         put_answer(connection, 400, "bad request\n");
         return;
     }
@@ -208,8 +194,9 @@ static void on_head(struct connection* connection, const char* head) {
     find_header(head, "Content-Length", value, sizeof value);
     connection->skip = (size_t)strtoul(value, NULL, 10);
     find_header(head, "Connection", value, sizeof value);
-    connection->keep_alive = minor >= 1 && strcasecmp(value, "close") != 0;
-    handle(connection, target);
+    connection->keep_alive =
+        strcmp(connection->asked.protocol, "HTTP/1.0") != 0 && strcasecmp(value, "close") != 0;
+    handle(connection, connection->asked.target);
 }
 
 /* Sends what there is of the answer; 0 when the connection is gone. */
@@ -229,6 +216,9 @@ static int flush(struct connection* connection) {
         connection->out_sent += sent > 0 ? (size_t)sent : 0;
     }
     connection->stage = READING;
+    tell_slow(connection->server->worker, connection->request, &connection->asked);
+    log_access(connection->server->worker, connection->source.fd, &connection->asked,
+               connection->status, connection->body_size);
     reeve_worker_request_end(connection->server->worker, connection->request, connection->failed);
     connection->request = (struct reeve_request){0, 0};
     if (connection->keep_alive) {
@@ -314,6 +304,19 @@ void run_connection_timers(struct server* server) {
             if (flush(each)) {
                 on_input(each);
             }
+        }
+    }
+}
+
+void tell_slow_requests(struct server* server) {
+    int64_t now = now_ms();
+    if (now < server->next_look_ms) {
+        return;
+    }
+    server->next_look_ms = now + LOOK_MS;
+    for (struct connection* each = server->connections; each != NULL; each = each->next) {
+        if (each->stage == SLEEPING || each->stage == WRITING) {
+            tell_slow(server->worker, each->request, &each->asked);
         }
     }
 }

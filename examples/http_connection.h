@@ -24,6 +24,7 @@ struct server {
     int draining; /* every answer closes its connection */
     struct connection* connections;
     int64_t next_wake_ms; /* no connection has anything to do by itself before */
+    int64_t next_look_ms; /* for slow requests */
 };
 
 int64_t now_ms(void);
@@ -36,6 +37,9 @@ void on_connection(struct source* source, uint32_t events);
 
 /* Sends the answers that are due and gives up on clients that do not close. */
 void run_connection_timers(struct server* server);
+
+/* Tells reeve, now and then, of requests that are under way for too long. */
+void tell_slow_requests(struct server* server);
 
 /* Closes the connections that wait for a request; clients get `patience_ms` to do their part. */
 void close_idle_connections(struct server* server, uint32_t patience_ms);

@@ -147,6 +147,7 @@ static void on_control(const struct source* control) {
                 drain(DRAIN_DEFAULT_MS);
             }
             break;
+        case REEVE_WORKER_REOPEN: /* there is no log file but the access log */
         case REEVE_WORKER_ORPHANED_KEEP:
         case REEVE_WORKER_NOTHING: break;
     }
@@ -158,6 +159,7 @@ static void on_control(const struct source* control) {
 /* Does what is due by now; returns when the next thing is. */
 static int64_t run_timers(void) {
     run_connection_timers(&server);
+    tell_slow_requests(&server);
     if (now_ms() >= accept_again_ms) {
         accept_again_ms = NEVER;
         watch_listeners(1);
@@ -220,7 +222,7 @@ static uint16_t port_option(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     uint16_t port = port_option(argc, argv);
-    unsigned flags = REEVE_WORKER_DRAINS | REEVE_WORKER_CLEAN_ENVIRONMENT;
+    unsigned flags = REEVE_WORKER_DRAINS | REEVE_WORKER_TELLS_SLOW | REEVE_WORKER_CLEAN_ENVIRONMENT;
     if (reeve_worker_open(&server.worker, flags) == REEVE_WORKER_ERROR) {
         fail("cannot open the worker");
     }

@@ -12,6 +12,10 @@
  *   REEVE_BEAT_INTERVAL  milliseconds between two beats
  *   REEVE_QUOTA          requests after which this worker is due for rotation; absent when there is
  *                        no such quota
+ *   REEVE_ACCESS_LOG     where the access log goes: - (stdout) or a path; absent = none is wanted
+ *   REEVE_ACCESS_LOG_FORMAT  combined or json; with REEVE_ACCESS_LOG
+ *   REEVE_SLOW_REQUEST   milliseconds after which a request is to be reported by REEVE_SLOW;
+ *                        absent = none is
  *   REEVE_TOKEN          opaque; presented when rejoining a restarted reeve
  *   REEVE_POOL, REEVE_SLOT, REEVE_GENERATION
  *   REEVE_SOCKET_INODES  with liveness: preload: inode numbers of the pool's sockets, by commas
@@ -34,6 +38,7 @@ extern "C" {
 #define REEVE_BEAT_SIZE_MAX    256
 #define REEVE_CONTROL_SIZE_MAX 4096
 #define REEVE_SOCKETS_MAX      64
+#define REEVE_SLOW_TEXT_MAX    1024
 
 enum reeve_state {
     REEVE_STATE_STARTING = 1,
@@ -76,7 +81,9 @@ enum reeve_message_type {
     REEVE_READY = 3,   /* worker -> reeve: no body */
     REEVE_DRAIN = 4,   /* reeve -> worker with REEVE_HELLO_DRAINS: struct reeve_drain */
     REEVE_SOCKETS = 5, /* reeve -> worker: reserved for sockets that a reload adds */
-    REEVE_REJOIN = 6   /* worker -> a restarted reeve: reserved */
+    REEVE_REJOIN = 6,  /* worker -> a restarted reeve: reserved */
+    REEVE_REOPEN = 7,  /* reeve -> worker that said Hello, no body: open log files anew */
+    REEVE_SLOW = 8     /* worker -> reeve: struct reeve_slow, text */
 };
 
 /* Every message starts with this; `size` counts header and body. */
@@ -89,6 +96,7 @@ struct reeve_header {
 
 #define REEVE_HELLO_DRAINS  1u /* I act on REEVE_DRAIN: do not send the stop signal */
 #define REEVE_HELLO_PRELOAD 2u /* it is libreeve-preload that speaks, not the program itself */
+#define REEVE_HELLO_SLOW    4u /* I report slow requests by REEVE_SLOW: `oldest_ns` shows none */
 
 struct reeve_hello {
     struct reeve_header header;
@@ -112,6 +120,16 @@ struct reeve_welcome {
 struct reeve_drain {
     struct reeve_header header;
     uint32_t deadline_ms; /* from now until SIGKILL */
+};
+
+/* One request that took, or is taking, longer than REEVE_SLOW_REQUEST; sent once for each. */
+struct reeve_slow {
+    struct reeve_header header;
+    uint32_t process; /* pid as the writer sees it */
+    uint64_t duration_ns;
+    uint32_t text_size; /* bytes that follow: "METHOD TARGET" without NUL, cut to
+                           REEVE_SLOW_TEXT_MAX; 0 = not known */
+    uint32_t reserved;  /* 0 */
 };
 
 #ifdef __cplusplus

@@ -64,6 +64,7 @@ enum reeve_worker_result {
 #define REEVE_WORKER_DRAINS 1u /* I poll the control descriptor and act on REEVE_WORKER_DRAIN */
 #define REEVE_WORKER_CLEAN_ENVIRONMENT \
     2u /* unset REEVE_* and LISTEN_*, so that children do not see them */
+#define REEVE_WORKER_TELLS_SLOW 4u /* I call reeve_worker_slow(): reeve need not guess */
 
 /* Reads the environment and takes over the descriptors named there. Sends nothing yet.
  *
@@ -131,6 +132,31 @@ REEVE_WORKER_API struct reeve_request reeve_worker_request_begin(struct reeve_wo
 REEVE_WORKER_API void reeve_worker_request_end(struct reeve_worker* worker,
                                                struct reeve_request request, int failed);
 
+/* Tells reeve of a request that takes, or took, longer than it wants to hear of nothing (the pool's
+ * option slow_request), once for each request: call it before the request is ended, and from the
+ * loop for those that are still under way. 1: it was told, and is not to be told again; 0: it does
+ * not take that long, or reeve does not want to know. `method` and `target` may be null. */
+REEVE_WORKER_API int reeve_worker_slow(struct reeve_worker* worker, struct reeve_request request,
+                                       const char* method, const char* target);
+
+/* One line of the access log. Text is NUL-terminated; null = not known. */
+struct reeve_access {
+    const char* remote; /* the client's address */
+    const char* method;
+    const char* target;
+    const char* protocol; /* "HTTP/1.1" */
+    const char* referer;
+    const char* user_agent;
+    unsigned status;
+    uint64_t bytes;       /* of the answer's body */
+    uint64_t duration_ns; /* only the form json has it */
+};
+
+/* Writes the line where the pool's option access_log wants it, with one write(2), cut to 4 KiB; may
+ * be called from any thread. Nothing where no log is wanted. */
+REEVE_WORKER_API void reeve_worker_log_access(struct reeve_worker* worker,
+                                              const struct reeve_access* access);
+
 /* Counters for what is not a request: a connection was accepted; something else went wrong. */
 REEVE_WORKER_API void reeve_worker_connection_opened(struct reeve_worker* worker);
 REEVE_WORKER_API void reeve_worker_error(struct reeve_worker* worker);
@@ -138,8 +164,9 @@ REEVE_WORKER_API void reeve_worker_error(struct reeve_worker* worker);
 enum reeve_worker_event {
     REEVE_WORKER_NOTHING = 0,
     REEVE_WORKER_DRAIN = 1, /* stop accepting, finish what is in flight, exit before the deadline */
-    REEVE_WORKER_ORPHANED = 2,     /* reeve is gone: drain and exit */
-    REEVE_WORKER_ORPHANED_KEEP = 3 /* reeve is gone: serve on */
+    REEVE_WORKER_ORPHANED = 2,      /* reeve is gone: drain and exit */
+    REEVE_WORKER_ORPHANED_KEEP = 3, /* reeve is gone: serve on */
+    REEVE_WORKER_REOPEN = 4         /* open log files anew; the access log has been, by this call */
 };
 
 /* The descriptor to poll for reading, -1 = none. Once it is readable call reeve_worker_control()

@@ -46,7 +46,8 @@ struct ValueName {
     const char* operator()(const config::TextKind& kind) const {
         switch (kind.form) {
             case config::TextKind::Form::absolute_path:
-            case config::TextKind::Form::url_path: return "PATH";
+            case config::TextKind::Form::url_path:
+            case config::TextKind::Form::log_place: return "PATH";
             case config::TextKind::Form::address: return "ADDRESS";
             case config::TextKind::Form::name:
             case config::TextKind::Form::account:

@@ -83,7 +83,7 @@ struct ChoiceKind {
 };
 
 struct TextKind {
-    enum class Form { name, absolute_path, account, address, url_path, protocol };
+    enum class Form { name, absolute_path, account, address, url_path, protocol, log_place };
     Ref<std::string> ref;
     Form form;
 };

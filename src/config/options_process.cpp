@@ -7,6 +7,7 @@ namespace reeve::config {
 
 namespace {
 
+using core::AccessLogFormat;
 using core::Orphans;
 using core::PoolPolicy;
 using core::ProcessConfig;
@@ -23,6 +24,11 @@ constexpr std::array outputs{
     named("prefix", WorkerOutput::prefix, "each line of stderr begins with pool and slot"),
     named("json", WorkerOutput::json, "each line of stderr is wrapped in a JSON object"),
     named("inherit", WorkerOutput::inherit, "stderr is reeve's own; nothing is kept"),
+};
+
+constexpr std::array access_log_formats{
+    named("combined", AccessLogFormat::combined, "as httpd and nginx write it"),
+    named("json", AccessLogFormat::json, "an object a line, with the seconds that it took"),
 };
 
 std::optional<unsigned> umask_of(const Target& target) { return target.pool->process.umask; }
@@ -80,6 +86,15 @@ const std::array rows{
            "it the default."},
     Option{"output", Scope::pool, choice<&ProcessConfig::output>(outputs), Reload::roll, "tee",
            "What happens to the workers' stderr. Their stdout is always reeve's own."},
+    Option{"access_log", Scope::pool,
+           TextKind{&field<&ProcessConfig::access_log>, TextKind::Form::log_place}, Reload::roll,
+           "none",
+           "Where the workers write a line for each request: - (their stdout), a file that each of "
+           "them appends to, or none. Done by reeve's clients and by liveness: preload; USR1 opens "
+           "the file anew."},
+    Option{"access_log_format", Scope::pool,
+           choice<&ProcessConfig::access_log_format>(access_log_formats), Reload::roll, "combined",
+           "How a line of access_log looks."},
 };
 
 }  // namespace

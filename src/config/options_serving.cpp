@@ -141,10 +141,11 @@ const std::array rows{
            Reload::live, "off",
            "How long one request may take before its worker is replaced. Needs heartbeats that "
            "count requests."},
-    Option{"slow_request", Scope::pool, duration_or<&PoolPolicy::slow_request>("off"), Reload::live,
-           "off",
-           "How long one request may take before it is logged as slow. Needs heartbeats that count "
-           "requests."},
+    Option{
+        "slow_request", Scope::pool, duration_or<&PoolPolicy::slow_request>("off"), Reload::roll,
+        "off",
+        "How long one request may take before it is logged as slow, with method and target where "
+        "the worker tells them. Needs heartbeats that count requests."},
     Option{"beat_interval", Scope::pool,
            duration<&PoolPolicy::beat_interval>(milliseconds{10}, std::chrono::hours{1}),
            Reload::roll, "1s",

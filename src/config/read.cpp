@@ -60,6 +60,10 @@ std::string what_is_wrong(TextKind::Form form, const std::string& text) {
         case TextKind::Form::protocol:
             if (text == "einhorn" || text == "server-starter") return {};
             return quoted(text) + " is neither einhorn nor server-starter";
+        case TextKind::Form::log_place:
+            if (text == "none" || text == "-") return {};
+            if (text.starts_with('/') && !has_nul(text)) return {};
+            return quoted(text) + " is neither -, an absolute path, nor none";
     }
     return {};
 }

@@ -72,6 +72,7 @@ struct KindWords {
             case TextKind::Form::address: return "HOST:PORT or unix:PATH";
             case TextKind::Form::url_path: return "path of a URL";
             case TextKind::Form::protocol: return "name of a protocol";
+            case TextKind::Form::log_place: return "-, absolute path, or none";
         }
         return {};
     }

@@ -193,6 +193,9 @@ std::string hint_for(const std::string& text, std::size_t line) {
     if (current.find("]:") != std::string::npos) {
         return "; quote an address in brackets: \"[::1]:8000\"";
     }
+    if (current.ends_with(": -")) {
+        return "; quote it: \"-\"";
+    }
     if (current.find('\t') != std::string::npos) {
         return "; YAML indents by spaces, not tabs";
     }

@@ -39,6 +39,9 @@ enum class Orphans { stop, keep };
 /// or inherited.
 enum class WorkerOutput { tee, prefix, json, inherit };
 
+/// How a line of the access log looks.
+enum class AccessLogFormat { combined, json };
+
 enum class LogFormat { text, json };
 enum class LogLevel { trace, debug, info, warning, error, critical };
 enum class LogTarget { standard_error, standard_output };
@@ -136,6 +139,8 @@ struct ProcessConfig {
     std::vector<std::string> compat;  ///< "einhorn", "server-starter"
     Orphans orphans = Orphans::stop;
     WorkerOutput output = WorkerOutput::tee;
+    std::string access_log = "none";  ///< or "-" = the worker's stdout, or a path
+    AccessLogFormat access_log_format = AccessLogFormat::combined;
     friend bool operator==(const ProcessConfig&, const ProcessConfig&) = default;
 };
 

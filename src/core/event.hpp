@@ -68,8 +68,17 @@ struct SpawnFailed {
 /// The worker opened the conversation on its control channel.
 struct Greeted {
     Incarnation incarnation{};
-    bool drains = false;     ///< it acts on Drain, so needs no stop signal
-    bool preloaded = false;  ///< the preload library speaks for it
+    bool drains = false;      ///< it acts on Drain, so needs no stop signal
+    bool preloaded = false;   ///< the preload library speaks for it
+    bool tells_slow = false;  ///< it reports slow requests itself
+};
+
+/// The worker reported a request that took, or is taking, too long.
+struct SaidSlow {
+    Incarnation incarnation{};
+    Duration took{};
+    std::string method;  ///< bytes of anybody's making, as is the target
+    std::string target;  ///< both empty where it does not know
 };
 
 /// What showed that a worker is ready.
@@ -163,10 +172,10 @@ struct BeforeStartEnded {
 /// The one timer fired.
 struct Tick {};
 
-using Event =
-    std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage, Exited, Spawned,
-                 SpawnFailed, Greeted, SaidReady, Notified, Probed, Examined, Sampled, QueueSeen,
-                 SidesSeen, HookEnded, RotationRequested, Commanded, BeforeStartEnded, Tick>;
+using Event = std::variant<StopRequested, QueuesEmpty, Beat, BeatsEnded, Garbage, Exited, Spawned,
+                           SpawnFailed, Greeted, SaidSlow, SaidReady, Notified, Probed, Examined,
+                           Sampled, QueueSeen, SidesSeen, HookEnded, RotationRequested, Commanded,
+                           BeforeStartEnded, Tick>;
 
 /// Position of an event among those of one turn: signs of life count before anybody is declared
 /// dead, an exit annuls a Ready of the same incarnation, and nobody is respawned while a stop

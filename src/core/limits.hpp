@@ -23,6 +23,9 @@ inline constexpr std::size_t leaving_per_slot_max = 4;
 /// Packets a second on one heartbeat pipe above which its writer is a flooder.
 inline constexpr std::uint32_t beat_packets_per_second_max = 200;
 
+/// Slow requests of one worker that are recorded each second; further ones are counted.
+inline constexpr std::uint32_t slow_requests_per_second_max = 20;
+
 /// EXTEND_TIMEOUT_USEC may make a wait at most so many times as long as it is configured.
 inline constexpr int extension_factor_max = 10;
 

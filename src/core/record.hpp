@@ -160,10 +160,14 @@ struct WorkerNotice {
     Duration extension{};  ///< how long it may take from now on
 };
 
+/// A request took, or is taking, longer than it may without being noticed.
 struct SlowRequest {
     About about;
     Duration age{};
     Duration limit{};
+    std::string method{};  ///< with the target: bytes of anybody's making; empty = not known
+    std::string target{};
+    std::uint64_t left_out = 0;  ///< of this worker, since the record before: there were too many
 };
 
 struct RequestTimeout {

@@ -15,6 +15,7 @@ struct RankOf {
     int operator()(const Beat&) const noexcept { return 2; }
     int operator()(const Notified&) const noexcept { return 2; }
     int operator()(const BeatsEnded&) const noexcept { return 2; }
+    int operator()(const SaidSlow&) const noexcept { return 2; }
     int operator()(const Garbage&) const noexcept { return 2; }
     int operator()(const Spawned&) const noexcept { return 1; }
     int operator()(const SpawnFailed&) const noexcept { return 3; }

@@ -89,6 +89,7 @@ public:
     void on(const Context& context, const SpawnFailed& event);
     void on(const Context& context, const Exited& event);
     void on(const Context& context, const Greeted& event);
+    void on(const Context& context, const SaidSlow& event);
     void on(const Context& context, const SaidReady& event);
     void on(const Context& context, const Notified& event);
     void on(const Context& context, const Probed& event);
@@ -178,6 +179,7 @@ private:
     void send(const Context& context, int signal, Signal::Target target);
     void check_beat(const Context& context, const BeatFrame& frame);
     void check_requests(const Context& context, const BeatFrame& frame);
+    void record_slow(const Context& context, SlowRequest record);
     void check_flood(const Context& context, std::uint32_t packets = 1);
     void grant(const Context& context, Duration extension);
     void feed_watchdog(const Context& context);
@@ -228,6 +230,7 @@ private:
     bool greeted_ = false;
     bool drains_ = false;
     bool preloaded_ = false;
+    bool tells_slow_ = false;
     bool told_to_drain_ = false;
     bool has_beaten_ = false;
     bool dumping_ = false;
@@ -263,6 +266,9 @@ private:
     std::uint64_t garbage_ = 0;
     Time packets_since_{};
     std::uint32_t packets_ = 0;
+    std::optional<Time> slow_since_;  ///< slow requests are counted from then on, for a second
+    std::uint32_t slow_ = 0;
+    std::uint64_t slow_left_out_ = 0;
 };
 
 }  // namespace reeve::core

@@ -20,6 +20,7 @@ void Worker::on(const Context& context, const Greeted& event) {
     greeted_ = true;
     drains_ = event.drains;
     preloaded_ = event.preloaded;
+    tells_slow_ = event.tells_slow;
     look_no_more(context.policy);
 }
 

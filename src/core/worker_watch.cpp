@@ -1,5 +1,6 @@
 // What is watched while a worker lives: beats, silence, requests, quotas, floods.
 #include <algorithm>
+#include <utility>
 
 #include "core/limits.hpp"
 #include "core/worker.hpp"
@@ -9,6 +10,9 @@ namespace {
 
 /// Starts of requests that are closer than this are one start, measured twice.
 constexpr Duration same_request_within = std::chrono::milliseconds{10};
+
+/// The same where one of the two is a report, which is some time under way.
+constexpr Duration same_report_within = std::chrono::milliseconds{100};
 
 /// When a late process is looked at next: two and a half intervals after its last beat, then each
 /// time after twice as long, for it may begin to dump core at any time.
@@ -264,13 +268,45 @@ void Worker::check_requests(const Context& context, const BeatFrame& frame) {
             stream->slow_reported &&
             std::chrono::abs(*stream->oldest - *stream->slow_reported) < same_request_within;
         stream->slow_reported = stream->oldest;
-        if (!known)
-            context.out.records.push_back(SlowRequest{about(context), age, policy.slow_request});
+        if (!known && !tells_slow_) {
+            record_slow(context, {about(context), age, policy.slow_request});
+        }
     }
     if (policy.request_timeout > Duration::zero() && age >= policy.request_timeout) {
         context.out.records.push_back(RequestTimeout{about(context), age, policy.request_timeout});
         begin_hang(context, Reason::request_timeout);
     }
+}
+
+/// Who reports one knows its requests better than `oldest` shows them: from then on that is not
+/// looked at, except where it shows the very request first.
+void Worker::on(const Context& context, const SaidSlow& event) {
+    if (!has_process(state_)) return;
+    const Duration limit = context.policy.slow_request;
+    const bool first = !tells_slow_;
+    tells_slow_ = true;
+    if (limit == Duration::zero() || event.took < limit) return;
+    const Time start = context.now - std::min(event.took, context.now.time_since_epoch());
+    const bool known =
+        first && std::any_of(beats_.streams().begin(), beats_.streams().end(), [&](auto& stream) {
+            return stream.slow_reported &&
+                   std::chrono::abs(*stream.slow_reported - start) < same_report_within;
+        });
+    if (known) return;
+    record_slow(context, {about(context), event.took, limit, event.method, event.target});
+}
+
+void Worker::record_slow(const Context& context, SlowRequest record) {
+    if (!slow_since_ || context.now - *slow_since_ >= std::chrono::seconds{1}) {
+        slow_since_ = context.now;
+        slow_ = 0;
+    }
+    if (++slow_ > slow_requests_per_second_max) {
+        ++slow_left_out_;
+        return;
+    }
+    record.left_out = std::exchange(slow_left_out_, 0);
+    context.out.records.emplace_back(std::move(record));
 }
 
 void Worker::check_flood(const Context& context, std::uint32_t packets) {

@@ -164,8 +164,22 @@ private:
             case SIGTTOU:
                 log_signal(number, "one worker less");
                 return control_.on_scale_signal(-1);
+            case SIGUSR1: return reopen_logs();
             default: log_signal(number, "it has no meaning in this version: nothing changes");
         }
+    }
+
+    void reopen_logs() {
+        log_signal(SIGUSR1, "log files are opened anew");
+        const auto files = log_.reopen();
+        const auto workers = fleet_.reopen_logs();
+        LogLine line{core::LogLevel::info, "logs_reopened", {}, {}};
+        line.message = text(files.size(), " of reeve's own, and ", workers,
+                            " workers were asked to do the same");
+        for (const std::string& file : files) line.message += "; " + file;
+        add(line, "files", files.size());
+        add(line, "workers", workers);
+        log_.write(line);
     }
 
     void log_signal(int number, std::string_view meaning) {

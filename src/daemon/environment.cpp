@@ -146,6 +146,15 @@ void add_protocol(Variables& variables, const core::PoolConfig& pool, const core
     variables["REEVE_PROTOCOL"] = "1";
     variables["REEVE_BEAT_INTERVAL"] = std::to_string(interval);
     if (spawn.quota_requests != 0) variables["REEVE_QUOTA"] = std::to_string(spawn.quota_requests);
+    if (pool.process.access_log != "none") {
+        const bool json = pool.process.access_log_format == core::AccessLogFormat::json;
+        variables["REEVE_ACCESS_LOG"] = pool.process.access_log;
+        variables["REEVE_ACCESS_LOG_FORMAT"] = json ? "json" : "combined";
+    }
+    if (pool.policy.slow_request > core::Duration::zero()) {
+        const auto limit = std::chrono::ceil<std::chrono::milliseconds>(pool.policy.slow_request);
+        variables["REEVE_SLOW_REQUEST"] = std::to_string(limit.count());
+    }
     variables["REEVE_TOKEN"] = token;
     variables["REEVE_POOL"] = pool.name;
     variables["REEVE_SLOT"] = std::to_string(number(spawn.seat.slot));

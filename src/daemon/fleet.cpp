@@ -57,6 +57,17 @@ void Fleet::carry_out(const core::Drain& action) {
     (void)worker->child().signal(edition_of(*worker).config.policy.stop_signal);
 }
 
+/// No signal to anybody: a program that does not expect one would die of it.
+std::size_t Fleet::reopen_logs() {
+    std::size_t told = 0;
+    for (const auto& [incarnation, worker] : workers_) {
+        if (worker->has_greeted() && worker->control() >= 0 && os::send_reopen(worker->control())) {
+            ++told;
+        }
+    }
+    return told;
+}
+
 void Fleet::carry_out(const core::Probe& action) {
     if (WorkerProcess* worker = find(action.incarnation)) worker->probe();
 }

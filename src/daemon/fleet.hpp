@@ -44,6 +44,9 @@ public:
     void carry_out(const core::IgnoreBeats& action);
     void carry_out(const core::RunBeforeStart& action);
 
+    /// Asks those that speak with reeve to open their log files anew; how many there were.
+    std::size_t reopen_logs();
+
     /// Spawns what waits, for at most a few milliseconds; true when some still waits.
     bool spawn_waiting();
     /// Reaps what exited that is no worker. To be called on SIGCHLD.

@@ -22,6 +22,7 @@
 #include "daemon/sink.hpp"
 #include "daemon/utf8.hpp"
 #include "os/clock.hpp"
+#include "os/standard_file.hpp"
 
 namespace reeve::daemon {
 namespace {
@@ -151,6 +152,8 @@ struct Log::State {
         logger.set_level(row(config.level).number);
     }
 
+    std::array<os::StandardFile, 2> files{os::StandardFile{STDOUT_FILENO},
+                                          os::StandardFile{STDERR_FILENO}};
     int target;
     Sink lines;
     std::optional<Sink> error_output;
@@ -232,6 +235,30 @@ std::uint64_t Log::dropped_output_bytes() const noexcept { return state_->droppe
 void Log::flush(int milliseconds) {
     state_->lines.flush(milliseconds);
     if (state_->error_output) state_->error_output->flush(milliseconds);
+}
+
+std::vector<std::string> Log::reopen() {
+    State& state = *state_;
+    std::vector<std::string> opened;
+    for (const os::StandardFile& file : state.files) {
+        if (file.path().empty()) continue;
+        const auto done = file.reopen();
+        if (done) {
+            opened.push_back(file.path());
+            continue;
+        }
+        LogLine line{core::LogLevel::error, "log_reopen_failed", file.path(), {}};
+        line.message = "the log goes on where it was: " + done.error().message();
+        write(line);
+    }
+    if (opened.empty()) return opened;
+    const auto follow = [](Sink& sink, int fd) {
+        if (sink.pollable()) return;
+        if (auto output = os::Output::open(fd)) sink.replace(std::move(*output));
+    };
+    follow(state.lines, state.target);
+    if (state.error_output) follow(*state.error_output, STDERR_FILENO);
+    return opened;
 }
 
 double seconds(core::Duration duration) noexcept {

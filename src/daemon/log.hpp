@@ -45,6 +45,10 @@ public:
     /// Copies a worker's output to reeve's stderr, unchanged; it may use half of the buffer only.
     void copy_output(std::string_view bytes);
 
+    /// Opens stdout and stderr anew where they are files, so that a rotated one is let go. Returns
+    /// their paths; why one could not be opened is logged, and it stays as it is.
+    std::vector<std::string> reopen();
+
     [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
     [[nodiscard]] std::uint64_t dropped_output_bytes() const noexcept;
 

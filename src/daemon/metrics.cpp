@@ -194,7 +194,8 @@ void Metrics::count(const core::Record& record, const Names& names) {
     } else if (const auto* killed = std::get_if<core::Kill>(&record)) {
         state.of(pool_of(killed->about)).kills->Increment();
     } else if (const auto* slow = std::get_if<core::SlowRequest>(&record)) {
-        state.of(pool_of(slow->about)).slow_requests->Increment();
+        state.of(pool_of(slow->about))
+            .slow_requests->Increment(1 + static_cast<double>(slow->left_out));
     } else if (const auto* dropped = std::get_if<core::GarbageReceived>(&record)) {
         const std::string pool = pool_of(dropped->about);
         State::counter(state.of(pool).garbage, state.garbage, pool, "channel",

@@ -59,6 +59,22 @@ Blame blame(const core::WorkerDied& died) {
     return {"foreign_signal", "sent from outside, not by reeve"};
 }
 
+/// What a client sent, fit for a terminal and for one line, as access logs have it.
+std::string escaped(std::string_view bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string shown;
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7f) {
+            shown += {'\\', 'x', digits[byte >> 4U], digits[byte & 15U]};
+        } else {
+            if (c == '\\' || c == '"') shown += '\\';
+            shown += c;
+        }
+    }
+    return shown;
+}
+
 LogLevel level_of(const core::WorkerDied& died) {
     const auto* exited = std::get_if<core::ExitedWith>(&died.status);
     const bool clean = exited != nullptr && exited->code == 0;
@@ -225,15 +241,6 @@ struct Render {
         return line;
     }
 
-    [[nodiscard]] LogLine request(const core::About& who, LogLevel level, std::string_view what,
-                                  core::Duration age, core::Duration limit) const {
-        LogLine line = about(who, level);
-        line.message = text(what, ": a request runs for ", duration_text(age), ", limit ",
-                            duration_text(limit));
-        add(line, "age_seconds", age);
-        add(line, "limit_seconds", limit);
-        return line;
-    }
     LogLine operator()(const core::WorkerNotice& r) const {
         LogLine line = about(r.about, LogLevel::info);
         switch (r.what) {
@@ -250,10 +257,29 @@ struct Render {
     }
 
     LogLine operator()(const core::SlowRequest& r) const {
-        return request(r.about, LogLevel::warning, "slow request", r.age, r.limit);
+        LogLine line = about(r.about, LogLevel::warning);
+        const std::string method = escaped(r.method);
+        const std::string target = escaped(r.target);
+        line.message =
+            text("slow request: ", r.target.empty() ? "a request" : method + " " + target, " took ",
+                 duration_text(r.age), " or longer, limit ", duration_text(r.limit));
+        if (r.left_out != 0) line.message += text("; ", r.left_out, " more were left out");
+        if (!r.target.empty()) {
+            add(line, "method", method);
+            add(line, "target", target);
+        }
+        add(line, "seconds", r.age);
+        add(line, "limit_seconds", r.limit);
+        if (r.left_out != 0) add(line, "left_out", r.left_out);
+        return line;
     }
     LogLine operator()(const core::RequestTimeout& r) const {
-        return request(r.about, LogLevel::error, "request timeout", r.age, r.limit);
+        LogLine line = about(r.about, LogLevel::error);
+        line.message = text("request timeout: a request runs for ", duration_text(r.age),
+                            ", limit ", duration_text(r.limit));
+        add(line, "age_seconds", r.age);
+        add(line, "limit_seconds", r.limit);
+        return line;
     }
 
     LogLine operator()(const core::CoreDump& r) const {

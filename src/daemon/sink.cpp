@@ -52,6 +52,8 @@ void Sink::drain() {
     writable_.stop();
 }
 
+void Sink::replace(os::Output output) { output_ = std::move(output); }
+
 void Sink::flush(int milliseconds) {
     drain();
     for (int round = 0; round < 10 && !waiting_.empty() && output_.pollable(); ++round) {

@@ -20,9 +20,13 @@ public:
     /// this kind of piece may fill, in hundredths.
     bool write(std::string_view piece, unsigned share);
 
+    /// From here on pieces go there; for a file in the place of a file.
+    void replace(os::Output output);
+
     /// Tries for at most this long to get rid of what waits.
     void flush(int milliseconds);
 
+    [[nodiscard]] bool pollable() const noexcept { return output_.pollable(); }
     [[nodiscard]] bool backed_up() const noexcept { return !waiting_.empty(); }
 
 private:

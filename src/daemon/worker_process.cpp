@@ -162,8 +162,13 @@ void WorkerProcess::read_control(int at_most) {
         }
         if (std::holds_alternative<os::NoMessage>(*message)) return;
         if (const auto* hello = std::get_if<os::HelloMessage>(&*message)) {
-            inbox_.put(core::Greeted{incarnation_, hello->drains, hello->preloaded});
+            greeted_ = true;
+            inbox_.put(
+                core::Greeted{incarnation_, hello->drains, hello->preloaded, hello->tells_slow});
             welcome_();
+        } else if (const auto* slow = std::get_if<os::SlowMessage>(&*message)) {
+            inbox_.put(core::SaidSlow{incarnation_, time_of(slow->duration_ns).time_since_epoch(),
+                                      slow->method, slow->target});
         } else if (std::holds_alternative<os::ReadyMessage>(*message)) {
             inbox_.put(core::SaidReady{incarnation_});
         } else if (std::holds_alternative<os::GarbageMessage>(*message)) {

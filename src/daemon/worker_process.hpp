@@ -49,6 +49,8 @@ public:
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
     os::Child& child() noexcept { return child_; }
     [[nodiscard]] int control() const noexcept { return control_.get(); }
+    /// It opened the conversation, so it knows what our messages mean.
+    [[nodiscard]] bool has_greeted() const noexcept { return greeted_; }
     [[nodiscard]] const SaidOfItself& said() const noexcept { return dialects_.said(); }
     [[nodiscard]] WorkerOutput* output() const noexcept { return output_.get(); }
     [[nodiscard]] Adoption* adoption() const noexcept { return adoption_.get(); }
@@ -95,6 +97,7 @@ private:
     std::function<void()> welcome_;
     std::optional<std::string> exec_failure_;
     bool exec_known_ = false;
+    bool greeted_ = false;
     std::vector<Known> known_;
     std::uint64_t control_garbage_ = 0;
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <poll.h>
 #include <span>
+#include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +27,30 @@ ControlMessage judge_empty(int fd) noexcept {
     return GarbageMessage{"empty"};
 }
 
-ControlMessage judge(std::span<const std::byte> message) noexcept {
+/// "METHOD TARGET", or nothing where the worker does not know.
+ControlMessage judge_slow(std::span<const std::byte> message) {
+    reeve_slow slow{};
+    if (message.size() < sizeof slow) {
+        return GarbageMessage{"slow request of wrong size"};
+    }
+    std::memcpy(&slow, message.data(), sizeof slow);
+    message = message.subspan(sizeof slow);
+    if (slow.text_size != message.size() || slow.text_size > REEVE_SLOW_TEXT_MAX) {
+        return GarbageMessage{"slow request of wrong size"};
+    }
+    const std::string_view text{reinterpret_cast<const char*>(message.data()), message.size()};
+    if (text.empty()) {
+        return SlowMessage{slow.duration_ns, {}, {}};
+    }
+    const auto space = text.find(' ');
+    if (space == 0 || space == std::string_view::npos || text.find('\0') != text.npos) {
+        return GarbageMessage{"slow request without a target"};
+    }
+    return SlowMessage{slow.duration_ns, std::string{text.substr(0, space)},
+                       std::string{text.substr(space + 1)}};
+}
+
+ControlMessage judge(std::span<const std::byte> message) {
     reeve_header header{};
     if (message.size() < sizeof header) {
         return GarbageMessage{"too short"};
@@ -45,6 +69,9 @@ ControlMessage judge(std::span<const std::byte> message) noexcept {
         return message.size() == sizeof header ? ControlMessage{ReadyMessage{}}
                                                : GarbageMessage{"ready with a body"};
     }
+    if (header.type == REEVE_SLOW) {
+        return judge_slow(message);
+    }
     if (header.type != REEVE_HELLO) {
         return GarbageMessage{"unexpected type"};
     }
@@ -55,7 +82,8 @@ ControlMessage judge(std::span<const std::byte> message) noexcept {
     std::memcpy(&hello, message.data(), sizeof hello);
     return HelloMessage{.process = static_cast<pid_t>(hello.process),
                         .drains = (hello.flags & REEVE_HELLO_DRAINS) != 0,
-                        .preloaded = (hello.flags & REEVE_HELLO_PRELOAD) != 0};
+                        .preloaded = (hello.flags & REEVE_HELLO_PRELOAD) != 0,
+                        .tells_slow = (hello.flags & REEVE_HELLO_SLOW) != 0};
 }
 
 std::uint32_t to_milliseconds(core::Duration duration) noexcept {
@@ -106,7 +134,7 @@ Result<ControlChannel> make_control_channel() noexcept {
     return channel;
 }
 
-Result<ControlMessage> receive_message(int fd) noexcept {
+Result<ControlMessage> receive_message(int fd) {
     Bytes bytes;
     iovec part{bytes.data(), bytes.size()};
     msghdr message{};
@@ -167,6 +195,12 @@ Result<void> send_drain(int fd, core::Duration deadline) noexcept {
         {REEVE_CONTROL_MAGIC, REEVE_PROTOCOL_VERSION, REEVE_DRAIN, sizeof(reeve_drain)},
         to_milliseconds(deadline)};
     return send_packet(fd, std::as_bytes(std::span{&drain, 1}), {});
+}
+
+Result<void> send_reopen(int fd) noexcept {
+    const reeve_header reopen{REEVE_CONTROL_MAGIC, REEVE_PROTOCOL_VERSION, REEVE_REOPEN,
+                              sizeof(reeve_header)};
+    return send_packet(fd, std::as_bytes(std::span{&reopen, 1}), {});
 }
 
 }  // namespace reeve::os

@@ -24,9 +24,16 @@ struct ControlChannel {
 
 /// What a worker said, or that it said nothing.
 struct HelloMessage {
-    pid_t process = 0;       ///< as the worker sees itself; not to be trusted
-    bool drains = false;     ///< acts on Drain: needs no stop signal
-    bool preloaded = false;  ///< the preload library speaks for the program
+    pid_t process = 0;        ///< as the worker sees itself; not to be trusted
+    bool drains = false;      ///< acts on Drain: needs no stop signal
+    bool preloaded = false;   ///< the preload library speaks for the program
+    bool tells_slow = false;  ///< reports slow requests itself
+};
+/// A request that takes long. Method and target hold any bytes; both empty where they are unknown.
+struct SlowMessage {
+    std::uint64_t duration_ns = 0;
+    std::string method;
+    std::string target;
 };
 struct ReadyMessage {};
 struct GarbageMessage {
@@ -36,11 +43,11 @@ struct NoMessage {};      ///< nothing there now
 struct ClosedChannel {};  ///< no process holds the other end any more
 
 using ControlMessage =
-    std::variant<HelloMessage, ReadyMessage, GarbageMessage, NoMessage, ClosedChannel>;
+    std::variant<HelloMessage, ReadyMessage, SlowMessage, GarbageMessage, NoMessage, ClosedChannel>;
 
 /// Takes one message. Descriptors that come with it are never received. An error is one of the
 /// socket itself.
-[[nodiscard]] Result<ControlMessage> receive_message(int fd) noexcept;
+[[nodiscard]] Result<ControlMessage> receive_message(int fd);
 
 struct Welcome {
     bool orphans_keep = false;
@@ -58,5 +65,8 @@ struct Welcome {
 
 /// `deadline`: from now until SIGKILL. Errors as for `send_welcome`.
 [[nodiscard]] Result<void> send_drain(int fd, core::Duration deadline) noexcept;
+
+/// Asks it to open its log files anew. Errors as for `send_welcome`.
+[[nodiscard]] Result<void> send_reopen(int fd) noexcept;
 
 }  // namespace reeve::os

@@ -28,14 +28,17 @@ static struct reeve_header make_header(enum reeve_message_type type, size_t size
 
 /* The channel holds many more of our few small messages than we ever send, so what does not go at
  * once is given up; every beat repeats the state. */
-static void send_bytes(struct reeve_worker* worker, const void* bytes, size_t size) {
-    if (!channel_open(worker)) {
-        return;
-    }
+static void send_packet(struct reeve_worker* worker, const void* bytes, size_t size) {
     int saved_errno = errno;
     while (send(worker->control, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR) {
     }
     errno = saved_errno;
+}
+
+static void send_bytes(struct reeve_worker* worker, const void* bytes, size_t size) {
+    if (channel_open(worker)) {
+        send_packet(worker, bytes, size);
+    }
 }
 
 void reeve_control_send(struct reeve_worker* worker, enum reeve_message_type type) {
@@ -55,7 +58,38 @@ void reeve_greet(struct reeve_worker* worker) {
     if (worker->flags & REEVE_WORKER_DRAINS) {
         hello.flags |= REEVE_HELLO_DRAINS;
     }
+    if (worker->flags & REEVE_WORKER_TELLS_SLOW) {
+        hello.flags |= REEVE_HELLO_SLOW;
+    }
     send_bytes(worker, &hello, sizeof hello);
+}
+
+/* Also for a forked child, to whom the channel does not speak: a message is one packet. */
+void reeve_send_slow(struct reeve_worker* worker, uint64_t duration_ns, struct reeve_text method,
+                     struct reeve_text target) {
+    struct {
+        struct reeve_slow head;
+        char text[REEVE_SLOW_TEXT_MAX];
+    } message;
+    size_t size = 0;
+    if (worker->control < 0) {
+        return;
+    }
+    memset(&message.head, 0, sizeof message.head);
+    if (method.bytes != NULL && target.bytes != NULL && method.size > 0 &&
+        method.size < REEVE_SLOW_TEXT_MAX / 2) {
+        memcpy(message.text, method.bytes, method.size);
+        message.text[method.size] = ' ';
+        size_t room = REEVE_SLOW_TEXT_MAX - method.size - 1;
+        size_t cut = target.size < room ? target.size : room;
+        memcpy(message.text + method.size + 1, target.bytes, cut);
+        size = method.size + 1 + cut;
+    }
+    message.head.header = make_header(REEVE_SLOW, sizeof message.head + size);
+    message.head.process = (uint32_t)worker->process;
+    message.head.duration_ns = duration_ns;
+    message.head.text_size = (uint32_t)size;
+    send_packet(worker, &message, sizeof message.head + size);
 }
 
 static void close_all(struct incoming* message) {
@@ -190,6 +224,9 @@ static enum reeve_worker_event on_message(struct reeve_worker* worker, struct in
             *deadline_ms = drain.deadline_ms;
         }
         event = REEVE_WORKER_DRAIN;
+    } else if (type == REEVE_REOPEN) {
+        reeve_access_reopen(worker);
+        event = REEVE_WORKER_REOPEN;
     }
     close_all(message);
     return event;
@@ -230,7 +267,8 @@ static enum reeve_worker_result wait_for_welcome(struct reeve_worker* worker, in
             return REEVE_WORKER_ERROR;
         }
         if (got > 0) {
-            if ((size_t)got == sizeof header && header.type == REEVE_DRAIN) {
+            if ((size_t)got == sizeof header &&
+                (header.type == REEVE_DRAIN || header.type == REEVE_REOPEN)) {
                 return REEVE_WORKER_TIMEOUT;
             }
             /* One message and no more: a Drain may stand right behind Welcome. */

@@ -76,4 +76,6 @@ void reeve_take_numbers(struct reeve_worker* worker) {
     atomic_store(&worker->interval_ns, (uint64_t)(interval_ms > 0 ? interval_ms : 1000) * 1000000);
     int64_t quota = reeve_number_from("REEVE_QUOTA", INT64_MAX);
     atomic_store(&worker->quota, quota > 0 ? (uint64_t)quota : 0);
+    int64_t slow_ms = reeve_number_from("REEVE_SLOW_REQUEST", INT32_MAX);
+    worker->slow_ns = slow_ms > 0 ? (uint64_t)slow_ms * 1000000 : 0;
 }

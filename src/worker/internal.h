@@ -13,6 +13,32 @@
 #define REQUESTS_TRACKED 1024u
 #define PLACE_WORDS      (REQUESTS_TRACKED / 64)
 #define WORKERS_MAX      8u
+#define ACCESS_LINE_MAX  4096u
+#define ACCESS_PATH_MAX  4096u
+#define REEVE_NAME_MAX   64u /* of a pool */
+
+/* Where lines of the access log go. */
+struct access_log {
+    _Atomic int fd; /* -1 = nowhere */
+    int json;
+    char path[ACCESS_PATH_MAX]; /* empty: stdout */
+    char pool[REEVE_NAME_MAX + 1];
+    uint32_t slot;
+};
+
+/* A text that need not end in a NUL; bytes null = not known. */
+struct reeve_text {
+    const char* bytes;
+    size_t size;
+};
+
+/* As struct reeve_access. */
+struct access_entry {
+    struct reeve_text remote, method, target, protocol, referer, user_agent;
+    unsigned status;
+    uint64_t bytes;
+    uint64_t duration_ns;
+};
 
 /* One request in flight, and the sums of all requests that ended here. The sums are written only by
  * whoever holds the place, so a pair of begin and end costs two locked instructions and writes to
@@ -82,6 +108,9 @@ struct reeve_worker {
     uint64_t last_ns;
     uint64_t tick_floor; /* starts before this are from before they parted */
 
+    uint64_t slow_ns; /* requests that take longer are told; 0 = none */
+    struct access_log access;
+
     _Atomic uint64_t connections;
     _Atomic uint64_t errors;
     struct overflow overflow;
@@ -115,6 +144,16 @@ void reeve_take_numbers(struct reeve_worker* worker);
 /* control.c */
 void reeve_control_send(struct reeve_worker* worker, enum reeve_message_type type);
 void reeve_greet(struct reeve_worker* worker);
+void reeve_send_slow(struct reeve_worker* worker, uint64_t duration_ns, struct reeve_text method,
+                     struct reeve_text target);
+
+/* access_log.c */
+void reeve_access_open(struct reeve_worker* worker);
+void reeve_access_close(struct reeve_worker* worker);
+void reeve_access_reopen(struct reeve_worker* worker);
+void reeve_access_write(struct reeve_worker* worker, const struct access_entry* entry);
+size_t reeve_access_format(const struct access_log* log, const struct access_entry* entry,
+                           uint64_t wall_ns, char* line);
 
 /* fork.c: the open workers of this process, which a forked child has to make its own. */
 int reeve_registry_add(struct reeve_worker* worker);

@@ -135,6 +135,41 @@ void reeve_worker_request_end(struct reeve_worker* worker, struct reeve_request 
     }
 }
 
+static struct reeve_text text_of(const char* text) {
+    return (struct reeve_text){text, text != NULL ? strlen(text) : 0};
+}
+
+int reeve_worker_slow(struct reeve_worker* worker, struct reeve_request request, const char* method,
+                      const char* target) {
+    if (worker == NULL || worker->slow_ns == 0 || request.place == 0 ||
+        request.place >> 32 != worker->image) {
+        return 0;
+    }
+    uint64_t now = reeve_ticks(worker);
+    uint64_t ns = now > request.start ? reeve_ticks_to_ns(worker, now - request.start) : 0;
+    if (ns < worker->slow_ns) {
+        return 0;
+    }
+    reeve_send_slow(worker, ns, text_of(method), text_of(target));
+    return 1;
+}
+
+void reeve_worker_log_access(struct reeve_worker* worker, const struct reeve_access* access) {
+    if (worker == NULL || atomic_load_explicit(&worker->access.fd, memory_order_relaxed) < 0) {
+        return;
+    }
+    struct access_entry entry = {.remote = text_of(access->remote),
+                                 .method = text_of(access->method),
+                                 .target = text_of(access->target),
+                                 .protocol = text_of(access->protocol),
+                                 .referer = text_of(access->referer),
+                                 .user_agent = text_of(access->user_agent),
+                                 .status = access->status,
+                                 .bytes = access->bytes,
+                                 .duration_ns = access->duration_ns};
+    reeve_access_write(worker, &entry);
+}
+
 static void add_places(struct reeve_worker* worker, struct reeve_beat* beat,
                        uint64_t* oldest_tick) {
     uint32_t used = atomic_load_explicit(&worker->places_used, memory_order_acquire);

@@ -39,10 +39,10 @@ static void take_sockets(struct reeve_worker* worker) {
 
 static void clean_environment(void) {
     static const char* const variables[] = {
-        "REEVE_PROTOCOL",   "REEVE_CONTROL_FD", "REEVE_HEARTBEAT_FD", "REEVE_BEAT_INTERVAL",
-        "REEVE_QUOTA",      "REEVE_TOKEN",      "REEVE_POOL",         "REEVE_SLOT",
-        "REEVE_GENERATION", "REEVE_REJOIN",     "LISTEN_FDS",         "LISTEN_PID",
-        "LISTEN_FDNAMES"};
+        "REEVE_PROTOCOL",     "REEVE_CONTROL_FD", "REEVE_HEARTBEAT_FD", "REEVE_BEAT_INTERVAL",
+        "REEVE_QUOTA",        "REEVE_TOKEN",      "REEVE_POOL",         "REEVE_SLOT",
+        "REEVE_GENERATION",   "REEVE_REJOIN",     "REEVE_ACCESS_LOG",   "REEVE_ACCESS_LOG_FORMAT",
+        "REEVE_SLOW_REQUEST", "LISTEN_FDS",       "LISTEN_PID",         "LISTEN_FDNAMES"};
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
         unsetenv(variables[i]);
     }
@@ -68,6 +68,7 @@ enum reeve_worker_result reeve_worker_open(struct reeve_worker** out, unsigned f
     set_cloexec(worker->control);
     reeve_take_numbers(worker);
     take_sockets(worker);
+    reeve_access_open(worker);
     if (worker->heartbeat >= 0) {
         reeve_clock_open(worker);
     }
@@ -110,5 +111,6 @@ void reeve_worker_close(struct reeve_worker* worker) {
     for (unsigned i = 0; i < worker->sockets; i++) {
         free(worker->socket_name[i]);
     }
+    reeve_access_close(worker);
     munmap(worker, sizeof *worker);
 }

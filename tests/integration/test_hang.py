@@ -169,8 +169,9 @@ def test_a_slow_request_is_reported_once(t):
     reeve.get('/sleep?ms=1500')
     slow = reeve.find('slow_request')
     equal(len(slow), 1, 'reports')
-    check(slow[0]['age_seconds'] >= 0.3, 'age', slow[0])
+    check(slow[0]['seconds'] >= 0.3, 'how long it took', slow[0])
     equal(slow[0]['limit_seconds'], 0.3, 'limit')
+    equal((slow[0]['method'], slow[0]['target']), ('GET', '/sleep?ms=1500'), 'what was asked')
     reeve.never('worker_died')
 
 

@@ -43,7 +43,7 @@ def test_signals_without_a_meaning_change_nothing(t):
     """A stray signal, or a script written for a later version, would end the service."""
     reeve = t.web(workers=2)
     pids = set(reeve.wait_ready(2))
-    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH):
+    for number in (signal.SIGUSR2, signal.SIGWINCH):
         reeve.signal(number)
         reeve.wait_for('signal', signal=signal.Signals(number).name)
     reeve.signal(signal.SIGPIPE)

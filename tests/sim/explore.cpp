@@ -273,6 +273,8 @@ std::vector<Event> Explorer::more_events(const Live& live, Time now) {
     all.emplace_back(core::Exited{.incarnation = who, .status = core::KilledBy{9, false}});
     all.emplace_back(core::Greeted{who, true});
     all.emplace_back(core::Greeted{who, false});
+    all.emplace_back(core::Greeted{who, true, false, true});
+    all.emplace_back(core::SaidSlow{who, std::chrono::seconds{1}, "GET", "/"});
     all.emplace_back(core::SaidReady{who, core::ReadySign::listening});
     all.emplace_back(core::SaidReady{who, core::ReadySign::notify});
     using View = core::Probed::View;

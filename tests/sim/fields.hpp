@@ -128,7 +128,11 @@ void fields(const core::SpawnFailed& e, F&& f) {
 }
 template <typename F>
 void fields(const core::Greeted& e, F&& f) {
-    f("Greeted", e.incarnation, e.drains, e.preloaded);
+    f("Greeted", e.incarnation, e.drains, e.preloaded, e.tells_slow);
+}
+template <typename F>
+void fields(const core::SaidSlow& e, F&& f) {
+    f("SaidSlow", e.incarnation, e.took, e.method, e.target);
 }
 template <typename F>
 void fields(const core::SaidReady& e, F&& f) {
@@ -230,7 +234,7 @@ void fields(const core::WorkerNotice& r, F&& f) {
 }
 template <typename F>
 void fields(const core::SlowRequest& r, F&& f) {
-    f("SlowRequest", r.about, r.age, r.limit);
+    f("SlowRequest", r.about, r.age, r.limit, r.method, r.target, r.left_out);
 }
 template <typename F>
 void fields(const core::RequestTimeout& r, F&& f) {

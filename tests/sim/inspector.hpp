@@ -91,13 +91,15 @@ private:
     static void state_of(const Worker& worker, const PoolPolicy& policy, Time now, Sink& sink) {
         const auto& [state, wanted, deadline, reason, failures, incarnation, generation, side,
                      start_reason, started_at, ready_at, entered_at, was_ready, executed, greeted,
-                     drains, preloaded, told_to_drain, has_beaten, dumping, abort_examined, crowded,
-                     was_stable, flooding, last_signal, stop_mode, beats, examined_until, examined,
-                     silent_since, silence_forgiven, watchdog, says_stopping, says_reloading,
-                     extended, ready_sign, next_probe, next_queue_look, tell_at, empty_since,
-                     stuck_since, ran, next_sample, quota_requests, quota_memory, quota_lifetime,
-                     resident, due_since, due_reason, garbage, packets_since, packets] = worker;
-        // The others show in records only; packets, which make a flood, are left to a unit test.
+                     drains, preloaded, tells_slow, told_to_drain, has_beaten, dumping,
+                     abort_examined, crowded, was_stable, flooding, last_signal, stop_mode, beats,
+                     examined_until, examined, silent_since, silence_forgiven, watchdog,
+                     says_stopping, says_reloading, extended, ready_sign, next_probe,
+                     next_queue_look, tell_at, empty_since, stuck_since, ran, next_sample,
+                     quota_requests, quota_memory, quota_lifetime, resident, due_since, due_reason,
+                     garbage, packets_since, packets, slow_since, slow, slow_left_out] = worker;
+        // The others show in records only; packets, which make a flood, and slow requests are
+        // left to unit tests.
         sink.put(state);
         sink.put(reason);
         sink.put(std::min(failures, failures_told_apart));

@@ -130,6 +130,7 @@ static void on_control(void) {
             }
             break;
         case REEVE_WORKER_ORPHANED_KEEP: mark("orphaned-keep"); break;
+        case REEVE_WORKER_REOPEN:
         case REEVE_WORKER_NOTHING: break;
     }
 }

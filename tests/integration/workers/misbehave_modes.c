@@ -177,6 +177,26 @@ static void control_garbage(void) {
     send(control_fd(), &hello, sizeof hello, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* So many reports of slow requests, of which each third is none. */
+static void tell_slow(void) {
+    static const char text[] = "GET /\033[2J\"\nforged=1\\\377";
+    struct {
+        struct reeve_slow slow;
+        char text[REEVE_SLOW_TEXT_MAX * 2];
+    } message;
+    memset(&message, 'x', sizeof message);
+    memcpy(message.text, text, sizeof text - 1);
+    for (long i = 0; i < parameter_number(0, 1); i++) {
+        size_t size = i % 3 == 2 ? sizeof message.text : sizeof text - 1;
+        message.slow =
+            (struct reeve_slow){.header = {REEVE_CONTROL_MAGIC, REEVE_PROTOCOL_VERSION, REEVE_SLOW,
+                                           (uint32_t)(sizeof message.slow + size)},
+                                .duration_ns = i % 2 == 0 ? UINT64_MAX : 5000000000,
+                                .text_size = (uint32_t)size};
+        send(control_fd(), &message, sizeof message.slow + size, MSG_NOSIGNAL);
+    }
+}
+
 static void chatter(void) {
     int to_stdout = self.parameters > 0 && strcmp(self.parameter[0], "stdout") == 0;
     self.chatter_fd = to_stdout ? STDOUT_FILENO : STDERR_FILENO;
@@ -225,6 +245,7 @@ const struct mode modes[] = {
     {"flood", 0, NULL, flood, "the heartbeat, without end"},
     {"garbage", 0, NULL, write_garbage, "on the heartbeat, at each turn"},
     {"control-garbage", 0, NULL, control_garbage, "on the control channel, once"},
+    {"tell-slow", 1, NULL, tell_slow, "N reports of slow requests, a third of them garbage"},
     {"fill", 0, NULL, fill, "the heartbeat pipe until it is full, then go on"},
     {"chatter", 0, NULL, chatter, "[stdout|stderr] lines without end"},
     {"request-long", 0, NULL, begin_long_request, "a request is in flight for ever"},

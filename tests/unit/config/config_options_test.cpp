@@ -52,8 +52,9 @@ struct Other {
         return std::string{kind.choices.back().name};
     }
     std::string operator()(const TextKind& kind) const {
-        const bool path =
-            kind.form == TextKind::Form::absolute_path || kind.form == TextKind::Form::url_path;
+        const bool path = kind.form == TextKind::Form::absolute_path ||
+                          kind.form == TextKind::Form::url_path ||
+                          kind.form == TextKind::Form::log_place;
         return path ? "/x" : "x";
     }
     std::string operator()(const CommandKind& /*kind*/) const { return "x"; }

@@ -228,6 +228,68 @@ TEST_CASE("a slow request is one record, a request over its limit is no hang but
     CHECK(bench.state() == State::aborting);
 }
 
+TEST_CASE("a slow request that the worker names is recorded once, with its name") {
+    PoolPolicy policy = watched();
+    policy.slow_request = seconds{2};
+    Bench bench(policy);
+    bench.bring_up();
+    const Incarnation who = bench.incarnation();
+    SUBCASE("it said that it reports") {
+        bench.turn({Greeted{who, false, false, true}});
+        const Time began = bench.now;
+        bench.pass(seconds{3});
+        Beat beat = bench.beat(who);
+        beat.frame.oldest = began;
+        bench.turn({beat, SaidSlow{who, seconds{3}, "GET", "/report"}});
+        const auto slow = only<SlowRequest>(bench.records);
+        REQUIRE(slow);
+        CHECK(slow->method == "GET");
+        CHECK(slow->target == "/report");
+        CHECK(slow->age == seconds{3});
+        CHECK(slow->limit == seconds{2});
+    }
+    SUBCASE("it said nothing, and its beat was first") {
+        const Time began = bench.now;
+        bench.pass(seconds{3});
+        Beat beat = bench.beat(who);
+        beat.frame.oldest = began;
+        bench.turn({beat});
+        bench.pass(seconds{1});
+        bench.turn({SaidSlow{who, seconds{4}, "GET", "/report"}});
+        CHECK(count<SlowRequest>(bench.records) == 1);
+        // From then on it is known to report.
+        bench.turn({SaidSlow{who, seconds{3}, "GET", "/other"}});
+        CHECK(count<SlowRequest>(bench.records) == 2);
+        beat = bench.beat(who);
+        beat.frame.oldest = bench.now - seconds{3};
+        bench.turn({beat});
+        CHECK(count<SlowRequest>(bench.records) == 2);
+    }
+    SUBCASE("it is within the limit, or lies about time") {
+        bench.turn({SaidSlow{who, seconds{1}, "GET", "/"}});
+        CHECK(count<SlowRequest>(bench.records) == 0);
+        bench.turn({SaidSlow{who, Duration::max(), "GET", "/"}});
+        CHECK(count<SlowRequest>(bench.records) == 1);
+    }
+}
+
+TEST_CASE("a worker whose requests are all slow would fill the log") {
+    PoolPolicy policy = watched();
+    policy.slow_request = milliseconds{1};
+    Bench bench(policy);
+    bench.bring_up();
+    const Incarnation who = bench.incarnation();
+    std::vector<Event> many(1000, SaidSlow{who, seconds{1}, "GET", "/"});
+    bench.turn(many);
+    CHECK(count<SlowRequest>(bench.records) == slow_requests_per_second_max);
+    bench.pass(seconds{1});
+    bench.turn({SaidSlow{who, seconds{1}, "GET", "/"}});
+    const auto all = all_of<SlowRequest>(bench.records);
+    REQUIRE(all.size() == slow_requests_per_second_max + 1);
+    CHECK(all.back().left_out == 1000 - slow_requests_per_second_max);
+    CHECK(bench.state() == State::serving);
+}
+
 TEST_CASE("a flooder is recorded, not read any more, and replaced") {
     Bench bench(watched());
     bench.bring_up();

@@ -16,6 +16,7 @@ using reeve::os::ControlChannel;
 using reeve::os::ControlMessage;
 using reeve::os::GarbageMessage;
 using reeve::os::HelloMessage;
+using reeve::os::SlowMessage;
 
 namespace {
 
@@ -63,9 +64,11 @@ TEST_CASE("a worker's hello or ready would be misunderstood") {
     REQUIRE(is<HelloMessage>(message));
     CHECK(std::get<HelloMessage>(message).process == 4711);
     CHECK(std::get<HelloMessage>(message).drains);
-    hello.flags = 0;
+    CHECK_FALSE(std::get<HelloMessage>(message).tells_slow);
+    hello.flags = REEVE_HELLO_SLOW;
     message = wire.after(&hello, sizeof hello);
     CHECK_FALSE(std::get<HelloMessage>(message).drains);
+    CHECK(std::get<HelloMessage>(message).tells_slow);
     const reeve_header ready{REEVE_CONTROL_MAGIC, 1, REEVE_READY, sizeof(reeve_header)};
     CHECK(is<reeve::os::ReadyMessage>(wire.after(&ready, sizeof ready)));
     wire.channel.theirs.reset();
@@ -94,6 +97,47 @@ TEST_CASE("garbage on the control channel would be obeyed, or end the channel") 
     CHECK(reason(wire.after(&bare, sizeof bare)) == "hello of wrong size");
     hello = make_hello();
     CHECK(is<HelloMessage>(wire.after(&hello, sizeof hello)));
+}
+
+TEST_CASE("what a worker says of a slow request would be cut, mixed up or believed unchecked") {
+    Wire wire;
+    const auto say = [&](const std::string& text, std::uint32_t claimed, std::uint64_t ns = 7) {
+        reeve_slow slow{};
+        slow.header = {REEVE_CONTROL_MAGIC, 1, REEVE_SLOW,
+                       static_cast<std::uint32_t>(sizeof slow + text.size())};
+        slow.duration_ns = ns;
+        slow.text_size = claimed;
+        std::string bytes(reinterpret_cast<const char*>(&slow), sizeof slow);
+        bytes += text;
+        return wire.after(bytes.data(), bytes.size());
+    };
+    auto message = say("GET /a b", 8, UINT64_MAX);
+    REQUIRE(is<SlowMessage>(message));
+    CHECK(std::get<SlowMessage>(message).duration_ns == UINT64_MAX);
+    CHECK(std::get<SlowMessage>(message).method == "GET");
+    CHECK(std::get<SlowMessage>(message).target == "/a b");
+    message = say("", 0);
+    REQUIRE(is<SlowMessage>(message));
+    CHECK(std::get<SlowMessage>(message).target.empty());
+    CHECK(is<SlowMessage>(say("G " + std::string(REEVE_SLOW_TEXT_MAX - 2, 'x'), 1024)));
+    CHECK(reason(say("G " + std::string(REEVE_SLOW_TEXT_MAX - 1, 'x'), 1025)) ==
+          "slow request of wrong size");
+    CHECK(reason(say("GET /", 4)) == "slow request of wrong size");
+    CHECK(reason(say("GET /", UINT32_MAX)) == "slow request of wrong size");
+    CHECK(reason(say("GET", 3)) == "slow request without a target");
+    CHECK(reason(say(" /", 2)) == "slow request without a target");
+    CHECK(reason(say(std::string("GET /\0", 6), 6)) == "slow request without a target");
+    const reeve_header bare{REEVE_CONTROL_MAGIC, 1, REEVE_SLOW, sizeof(reeve_header)};
+    CHECK(reason(wire.after(&bare, sizeof bare)) == "slow request of wrong size");
+}
+
+TEST_CASE("a worker would not be asked to open its logs anew") {
+    Wire wire;
+    REQUIRE(reeve::os::send_reopen(wire.channel.ours.get()).has_value());
+    reeve_header reopen{};
+    REQUIRE(::recv(wire.channel.theirs.get(), &reopen, sizeof reopen, 0) == sizeof reopen);
+    CHECK(reopen.type == REEVE_REOPEN);
+    CHECK(reopen.size == sizeof reopen);
 }
 
 TEST_CASE("a worker could fill the supervisor's descriptor table") {

@@ -79,7 +79,9 @@ public:
     static void forget_environment() {
         for (const char* name :
              {"REEVE_PROTOCOL", "REEVE_CONTROL_FD", "REEVE_HEARTBEAT_FD", "REEVE_BEAT_INTERVAL",
-              "REEVE_QUOTA", "REEVE_SLOT", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}) {
+              "REEVE_QUOTA", "REEVE_POOL", "REEVE_SLOT", "REEVE_ACCESS_LOG",
+              "REEVE_ACCESS_LOG_FORMAT", "REEVE_SLOW_REQUEST", "LISTEN_FDS", "LISTEN_PID",
+              "LISTEN_FDNAMES"}) {
             unsetenv(name);
         }
     }
