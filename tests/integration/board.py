@@ -1,4 +1,5 @@
 """The example service with its real parts: MariaDB, Redis, reeve with Django, nginx in front."""
+import atexit
 import http.client
 import os
 import pwd
@@ -6,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections import namedtuple
@@ -48,6 +50,9 @@ def skip_unless_installed(t):
         t.skip_unless(done.returncode == 0, f'{name} is missing: apt-get install {package}')
 
 
+_databases = []     # a directory with a database that is ready to be used, once there is one
+
+
 class Board:
     """Database and Redis of one test, and everything that is started beside them."""
 
@@ -62,11 +67,13 @@ class Board:
             'BOARD_LISTEN': '127.0.0.1:0', 'MYSQL_HOST': t.path('mysql/socket'),
             'MYSQL_PASSWORD': 'board-secret', 'REDIS_URL': f'unix://{t.path("redis/socket")}?db=0',
         }
-        self._start_database()
         self._start_redis()
-        self.manage('migrate', '--noinput')
-        self.manage('createsuperuser', '--noinput', '--username', USER, '--email', 'ann@localhost',
-                    DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+        self._folder('mysql', 'mysql')
+        if _databases:
+            subprocess.run(['cp', '-a', _databases[0], t.path('mysql/data')], check=True)
+            self._start_database()
+        else:
+            self._make_database()
 
     # Backends
 
@@ -89,21 +96,41 @@ class Board:
         self._started.append(process)
         return process
 
-    def _start_database(self):
-        folder, user = self._folder('mysql', 'mysql')
-        init = self.t.file('init.sql', SQL)
-        who = [f'--user={user}'] if user else []
+    def _make_database(self):
+        """One with tables and a user, of which others of this run get a copy."""
+        data = self.t.path('mysql/data')
         done = subprocess.run(
-            [program('mariadb-install-db'), '--no-defaults', *who, f'--datadir={folder}/data',
-             '--auth-root-authentication-method=normal', '--skip-test-db', *SMALL[1:]],
+            [program('mariadb-install-db'), '--no-defaults', *self._as_mysql(),
+             f'--datadir={data}', '--auth-root-authentication-method=normal', '--skip-test-db',
+             *SMALL[1:]],
             env={**os.environ, 'PATH': PATH}, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=PATIENCE, check=False)
         check(done.returncode == 0, 'the database cannot be made:', done.stdout, done.stderr)
-        self._start(program('mariadbd'), '--no-defaults', *who, f'--datadir={folder}/data',
-                    f'--socket={folder}/socket', f'--pid-file={folder}/pid',
-                    f'--init-file={init}', *SMALL)
+        server = self._start_database()
+        self.manage('migrate', '--noinput')
+        self.manage('createsuperuser', '--noinput', '--username', USER, '--email', 'ann@localhost',
+                    DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+        server.signal(15)
+        server.wait()
+        kept = tempfile.mkdtemp(prefix='reeve-database-')
+        atexit.register(shutil.rmtree, kept, True)
+        subprocess.run(['cp', '-a', data, kept], check=True)
+        _databases.append(os.path.join(kept, 'data'))
+        self._start_database()
+
+    @staticmethod
+    def _as_mysql():
+        return ['--user=mysql'] if os.getuid() == 0 else []
+
+    def _start_database(self):
+        folder = self.t.path('mysql')
+        server = self._start(
+            program('mariadbd'), '--no-defaults', *self._as_mysql(), f'--datadir={folder}/data',
+            f'--socket={folder}/socket', f'--pid-file={folder}/pid',
+            f'--init-file={self.t.file("init.sql", SQL)}', *SMALL)
         self._wait_socket(f'{folder}/socket')
         patient(lambda left: self._can_log_in() or pause(min(left, 0.02)), 'the database')
+        return server
 
     def _can_log_in(self):
         return subprocess.run(self._client('board', '-pboard-secret', 'board', '-e', 'SELECT 1'),

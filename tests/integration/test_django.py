@@ -224,7 +224,10 @@ def test_a_view_that_hangs_is_found_at_timeout(t):
 
 def test_a_view_that_hangs_beside_the_loop_is_found(t):
     """Synchronous views run beside the event loop, which turns on when one of them hangs."""
-    board, reeve, _found = _hang(t, '/hang/thread', 'request_timeout', request_timeout='3s')
+    board, reeve, found = _hang(t, '/hang/thread', 'request_timeout', request_timeout='3s',
+                                slow_request='1s')
+    slow = reeve.wait_for('slow_request', pid=found['pid'])
+    equal((slow['method'], slow['target']), ('GET', '/hang/thread'), 'the slow request')
     reeve.never('hang')
     _stop(board, reeve)
 
