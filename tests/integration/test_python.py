@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The Python client with the real daemon, and Debian's uvicorn under it."""
+import json
 import os
 import re
 import signal
@@ -145,7 +146,7 @@ def test_websocket_lives_through_a_reload(t):
 
 def test_websocket_is_told_before_the_deadline(t):
     """A client would see its WebSocket break off without a word."""
-    reeve = web(t, '--graceful-timeout', '2s', '--stable-after', '100ms')
+    reeve = web(t, '--graceful-timeout', '4s', '--stable-after', '100ms')
     worker = reeve.worker()
     socket = WebSocket(reeve.address())
     idle = net.connect(reeve.address())
@@ -275,6 +276,150 @@ def test_binds_itself_where_no_socket_is_passed(t):
     reeve = web(t, '--handoff', 'adopt', runner_options=('--host', '{addr:web}', '--port',
                                                          '{port:web}'))
     equal(int(reeve.get('/')), reeve.worker().pid, 'an answer')
+
+
+def _ask_to_be_logged(address):
+    """Requests that end well, badly, and with a query."""
+    for path in ('/', '/fail', '/a%20b?x=1'):
+        with net.connect(address) as connection:
+            connection.sendall(f'GET {path} HTTP/1.1\r\nHost: x\r\nReferer: http://r/\r\n'
+                               f'User-Agent: a "b"\r\nConnection: close\r\n\r\n'.encode())
+            net.answer(connection)
+
+
+def test_access_log_and_its_rotation(t):
+    """A Python worker's requests would be missing in the access log, or follow a moved file."""
+    path = t.path('access.log')
+    reeve = web(t, '--access-log', path, workers=2)
+    pids = reeve.wait_ready(2)
+    _ask_to_be_logged(reeve.address())
+    t.wait_file('access.log', lines=3)
+    with open(path, encoding='ascii') as file:
+        lines = file.read().splitlines()
+    size = '|'.join(str(len(f'{pid}\n')) for pid in pids)
+    for line, wanted in zip(lines, (f'/ HTTP/1.1" 200 ({size})', '/fail HTTP/1.1" 500 0',
+                                    rf'/a%20b\?x=1 HTTP/1.1" 200 ({size})')):
+        check(re.fullmatch(r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET '
+                           + wanted + r' "http://r/" "a \\"b\\""', line), 'a line', line, wanted)
+    os.rename(path, path + '.1')
+    reeve.signal(signal.SIGUSR1)
+    equal(reeve.wait_for('logs_reopened')['workers'], 2, 'workers that were told')
+
+    def moved(left):
+        reeve.get('/')
+        return os.path.exists(path) or pause(min(left, 0.02))
+    patient(moved, 'a new file')
+
+
+def test_access_log_as_json_on_stdout(t):
+    """In a container there would be no access log, or a second one in another form."""
+    python_worker.prepare(t)
+    reader, writer = os.pipe()
+    with os.fdopen(reader, 'rb') as log:
+        command = [word for word in python_worker.runner() if word != '--no-access-log']
+        reeve = t.web('--access-log', '-', '--access-log-format', 'json', command=command,
+                      env=python_worker.environment(), stdout=writer)
+        os.close(writer)
+        worker = reeve.worker()
+        _ask_to_be_logged(reeve.address())
+        found = [json.loads(log.readline()) for _ in range(3)]
+        reeve.stop()
+        equal(log.read(), b'', 'lines of another form')
+    equal([(line['target'], line['status'], line['pid'], line['pool'], line['slot'],
+            line['user_agent']) for line in found],
+          [(target, status, worker.pid, 'web', 0, 'a "b"')
+           for target, status in (('/', 200), ('/fail', 500), ('/a%20b?x=1', 200))], 'lines')
+
+
+def test_slow_requests_are_named(t):
+    """An operator would know that something is slow and not what."""
+    reeve = web(t, '--slow-request', '100ms', '--beat-interval', '50ms')
+    worker = reeve.worker()
+    with net.connect(reeve.address()) as connection:
+        net.request(connection, '/wait?go')
+        # Told while it is under way.
+        slow = reeve.wait_for('slow_request', pid=worker.pid)
+        equal((slow['method'], slow['target']), ('GET', '/wait?go'), 'the record')
+        t.file('go', '')
+        net.answer(connection)
+    reeve.get('/block?0.15')
+    reeve.wait_for('slow_request', target='/block?0.15')
+    reeve.get('/')
+    reeve.stop()
+    equal(len(reeve.find('slow_request')), 2, 'records')
+
+
+WRAPPED = '''import reeve.asgi
+from app import application
+application = reeve.asgi.Middleware(application)
+'''
+
+WSGI = '''import os
+import select
+import reeve.wsgi
+
+
+def application(environ, start_response):
+    if environ['PATH_INFO'] == '/block':
+        select.select([], [], [], 1000)
+    start_response('200 OK', [])
+    return [b'%d\\n' % os.getpid()]
+
+
+application = reeve.wsgi.Middleware(application)
+'''
+
+GUNICORN = '''from reeve.gunicorn import post_worker_init, worker_exit
+timeout = 5
+'''
+
+
+def test_middleware_under_plain_uvicorn(t):
+    """Under another server a worker would not be counted, not ready, and not watched."""
+    python_worker.prepare(t)
+    t.file('wrapped.py', WRAPPED)
+    reeve = t.web('--max-requests', 5, '--timeout', '1s', env=python_worker.environment(),
+                  command=[PYTHON, '-m', 'uvicorn', 'wrapped:application', '--fd', '{fd:web}'])
+    worker = reeve.worker()
+    equal(reeve.find('worker_ready')[0]['by'], 'word', 'what made it ready')
+    for _ in range(5):
+        reeve.get('/')
+    reeve.wait_for('rotation_due', pid=worker.pid, value=5)
+    successor = reeve.successor(worker)
+    equal(reeve.death(worker)['exit_code'], 0, 'exit code')
+    with net.connect(reeve.address()) as connection:
+        net.request(connection, '/block?1000')
+        reeve.wait_for('hang', pid=successor.pid)
+
+
+def _gunicorn(t, kind, *options):
+    t.skip_unless(os.access('/usr/bin/gunicorn', os.X_OK), 'gunicorn is missing')
+    t.file('app.py', WSGI)
+    t.file('gunicorn.conf.py', GUNICORN)
+    return t.web('--liveness', 'native', *options, env=python_worker.environment(),
+                 command=[PYTHON, '/usr/bin/gunicorn', '-k', kind, 'app:application'])
+
+
+def test_idle_gunicorn_is_no_hang(t):
+    """A WSGI worker that waits for its next request would be killed."""
+    reeve = _gunicorn(t, 'gthread', '--timeout', '2s', '--max-requests', 5)
+    worker = reeve.worker()
+    pause(3)
+    for _ in range(5):
+        reeve.get('/')
+    reeve.wait_for('rotation_due', pid=worker.pid, value=5)
+    reeve.successor(worker)
+    reeve.never('hang')
+
+
+def test_hung_gunicorn_is_found(t):
+    """A WSGI worker that hangs would serve nobody until gunicorn itself finds it."""
+    reeve = _gunicorn(t, 'sync', '--timeout', '3s')
+    worker = reeve.worker()
+    with net.connect(reeve.address()) as connection:
+        net.request(connection, '/block')
+        reeve.wait_for('hang', pid=worker.pid)
+    reeve.successor(worker)
 
 
 def _alone(t, *options, env=None):

@@ -26,7 +26,7 @@ class Lines(TestCase):
         """A missing header would shift the columns."""
         entry = ENTRY._replace(remote='', size=0, referer='', user_agent='')
         self.assertEqual(Combined().line(entry, 100).split(' - - ')[0], '-')
-        self.assertTrue(Combined().line(entry, 100).endswith('200 - "-" "-"\n'))
+        self.assertTrue(Combined().line(entry, 100).endswith('200 0 "-" "-"\n'))
 
     def test_escapes(self):
         """A client could write lines of its own into the log."""
@@ -42,7 +42,7 @@ class Lines(TestCase):
         self.assertEqual(json.loads(line), {
             'time': '2000-10-10T20:55:36.250Z', 'remote': '10.0.0.1', 'method': 'GET',
             'target': '/a?b=1', 'protocol': 'HTTP/1.1', 'status': 200, 'bytes': 12,
-            'seconds': 0.0125, 'referer': '-', 'user_agent': 'curl/8', 'pid': os.getpid(),
+            'seconds': 0.0125, 'referer': None, 'user_agent': 'curl/8', 'pid': os.getpid(),
             'pool': 'web', 'slot': 3})
         self.assertEqual(line.count('\n'), 1)
 

@@ -14,7 +14,7 @@ STARTING, SERVING, DRAINING, STOPPING = 1, 2, 3, 4
 HELLO, WELCOME, READY, DRAIN = 1, 2, 3, 4
 REOPEN, SLOW = 7, 8
 
-HELLO_DRAINS = 1
+HELLO_DRAINS, HELLO_SLOW = 1, 4
 WELCOME_ORPHANS_KEEP = 1
 SLOW_TEXT_MAX = 1024
 
@@ -79,6 +79,15 @@ def hello(process: int, flags: int) -> bytes:
 
 def ready() -> bytes:
     return _HEADER.pack(CONTROL_MAGIC, VERSION, READY, _HEADER.size)
+
+
+def slow_text(method: str, target: str) -> bytes:
+    """Bytes beyond ASCII stand in a target as latin-1, as the client sent them."""
+    text = f'{method} {target}'[:SLOW_TEXT_MAX].replace('\0', '')
+    try:
+        return text.encode('latin-1')
+    except UnicodeEncodeError:
+        return text.encode('utf-8', 'replace')
 
 
 def slow(process: int, duration_ns: int, text: bytes) -> bytes:

@@ -67,7 +67,7 @@ class Combined:
         target = _quoted(entry.target, most)
         return (f'{_quoted(entry.remote, 64)} - - [{self._date_of(int(entry.time))}] '
                 f'"{_quoted(entry.method, 32)} {target} {_quoted(entry.protocol, 16)}" '
-                f'{entry.status} {entry.size or "-"} "{_quoted(entry.referer, most)}" '
+                f'{entry.status} {entry.size} "{_quoted(entry.referer, most)}" '
                 f'"{_quoted(entry.user_agent, most)}"\n')
 
 
@@ -83,18 +83,18 @@ class Json:
         milliseconds = int(entry.time % 1 * 1000)
         return json.dumps({
             'time': time.strftime('%Y-%m-%dT%H:%M:%S', when) + f'.{milliseconds:03}Z',
-            'remote': entry.remote[:64] or '-',
+            'remote': entry.remote[:64] or None,
             'method': entry.method[:32],
             'target': entry.target[:most],
             'protocol': entry.protocol[:16],
             'status': entry.status,
             'bytes': entry.size,
             'seconds': round(entry.seconds, 6),
-            'referer': entry.referer[:most] or '-',
-            'user_agent': entry.user_agent[:most] or '-',
+            'referer': entry.referer[:most] or None,
+            'user_agent': entry.user_agent[:most] or None,
             'pid': os.getpid(),
             'pool': self._pool,
-            'slot': self._slot}) + '\n'
+            'slot': self._slot}, separators=(',', ':')) + '\n'
 
 
 class AccessLog:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from time import monotonic_ns
 from typing import Any, Awaitable, Callable, MutableMapping, Optional, Set, Tuple
 from urllib.parse import quote
 
@@ -23,7 +24,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SERVICE_RESTART = 1012  # the close code of WebSockets that says: come again
 CLIENT_LEFT = 499       # logged where a client left before there was a status
-COUNTED = 'reeve.counted'
 _CLOSE = (b'connection', b'close')
 
 
@@ -63,63 +63,64 @@ class Middleware:
         self.app = app
         self.draining = False  # answers that begin from now on end their connections
         self._worker = worker or current()
-        self._alone = self._worker.alone
+        # Nobody is there to be told, or somebody else tells.
+        self._idle = self._worker.alone or (beats and self._worker.taken)
         self._requests = self._worker.requests
-        self.log = None if self._alone else access_log.from_environment()
+        self.log = None if self._idle else access_log.from_environment()
         self._beats = beats
         self._loop: Optional[LoopBeats] = None
         self._sockets: Set[_Socket] = set()
         self._closing: Set['asyncio.Task[None]'] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._alone or COUNTED in scope:
-            await self.app(scope, receive, send)
-            return
-        scope[COUNTED] = True
-        kind = scope['type']
-        if kind != 'http':
-            if kind == 'websocket':
-                await self._websocket(scope, receive, send)
-            else:
-                await self.app(scope, receive, self._lifespan(send) if self._beats else send)
+        if scope['type'] != 'http' or self._idle:
+            await self._other(scope, receive, send)
             return
         if self._beats and self._loop is None:
             self._ready()
-        requests = self._requests
         log = self.log
         status = size = 0
+        requests = self._requests
         key = requests.begin(describe, scope)
 
         # No coroutine of its own: it hands the server's on.
         def counted(message: Message) -> Awaitable[None]:
             nonlocal key, status, size
             kind = message['type']
-            if kind == 'http.response.start':
-                status = message['status']
-                if self.draining:
-                    message = _closing(scope, message)
-            elif kind == 'http.response.body':
+            if kind == 'http.response.body':
                 if log is not None:
                     size += len(message.get('body', b''))
-                if not message.get('more_body', False) and key:
+                if key and not message.get('more_body'):
                     duration = requests.end(key, status >= 500)
                     key = 0
                     if log is not None:
                         self._write(log, scope, status, size, duration)
+            elif kind == 'http.response.start':
+                status = message['status']
+                if self.draining:
+                    message = _closing(scope, message)
             return send(message)
 
-        failed = False
         try:
             await self.app(scope, receive, counted)
         except Exception:
-            failed = True
-            status = status or 500
+            # Whatever was begun, it is no answer.
+            status = max(status, 500)
             raise
         finally:
             if key:
-                duration = requests.end(key, failed or status >= 500)
+                duration = requests.end(key, status >= 500)
                 if log is not None:
                     self._write(log, scope, status or CLIENT_LEFT, size, duration)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope['type']
+        if self._idle or kind not in ('lifespan', 'websocket'):
+            await self.app(scope, receive, send)
+        elif kind == 'websocket':
+            await self._websocket(scope, receive, send)
+        else:
+            await self.app(scope, receive, self._lifespan(send) if self._beats else send)
 
     @staticmethod
     def _write(log: access_log.AccessLog, scope: Scope, status: int, size: int,
@@ -142,7 +143,7 @@ class Middleware:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         requests = self._requests
-        begin = time.monotonic_ns()
+        begin = monotonic_ns()
         key = requests.begin(describe, scope)
         held = _Socket(send)
         status = size = 0
@@ -180,7 +181,7 @@ class Middleware:
             decided(CLIENT_LEFT)
             self._sockets.discard(held)
             if self.log is not None:
-                self._write(self.log, scope, status, size, time.monotonic_ns() - begin)
+                self._write(self.log, scope, status, size, monotonic_ns() - begin)
 
     def close_websockets(self, code: int = SERVICE_RESTART) -> None:
         """Closes those that are open, as their applications would."""

@@ -17,7 +17,7 @@ from typing import List, Mapping, NamedTuple, Optional, Tuple, Union
 from . import _descriptors, _protocol
 from ._requests import Flight, Requests
 
-SLOW_PER_SECOND = 10  # messages about slow requests; more would tell nothing new
+SLOW_PER_SECOND = 20  # messages about slow requests; reeve records no more than that
 
 
 class Drain(NamedTuple):
@@ -65,8 +65,10 @@ class Worker:
         self.state = _protocol.STARTING
         self.requests.quota = _descriptors.number(environ, 'REEVE_QUOTA', 2**63 - 1) or 0
         if self._control is not None:
-            milliseconds = _descriptors.number(environ, 'REEVE_SLOW_REQUEST', 2**31 - 1) or 0
-            self.requests.slow_ns = milliseconds * 1000000
+            milliseconds = _descriptors.number(environ, 'REEVE_SLOW_REQUEST', 2**31 - 1)
+            if milliseconds:
+                self.requests.slow_ns = milliseconds * 1000000
+        self.taken = False  # by a runner, which counts everything: middleware need not
         self.welcomed = False
         self._keep = False
         self._greeted = False
@@ -79,6 +81,7 @@ class Worker:
         self.process = os.getpid()
         self._image = _new_image()
         self._sequence = 0
+        self._due = 0.0
 
     def _after_fork(self) -> None:
         """In a child: a process of its own, with counters from zero. The control channel stays the
@@ -121,6 +124,16 @@ class Worker:
             time.monotonic_ns(), counted.oldest_ns, counted.ended, counted.connections,
             counted.errors, counted.latency_sum_ns, counted.latency_counts)))
 
+    def turn(self) -> bool:
+        """For each turn of the program's loop: beats when it is due, and says whether it did."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + self.interval
+        self.requests.look_for_slow()
+        self.beat()
+        return True
+
     def _enter(self, state: int) -> None:
         self.state = state
         self.beat()
@@ -149,7 +162,7 @@ class Worker:
             return
         _start, describe, source = flight
         method, target = describe(source)
-        text = f'{method} {target}'.encode('utf-8', 'surrogateescape').replace(b'\0', b'')
+        text = _protocol.slow_text(method, target)
         self._send(_protocol.slow(self.process, duration_ns, text))
 
     # The control channel
@@ -174,7 +187,7 @@ class Worker:
         if not self._greeted:
             self._greeted = True
             flags = _protocol.HELLO_DRAINS if self.drains else 0
-            self._send(_protocol.hello(self.process, flags))
+            self._send(_protocol.hello(self.process, flags | _protocol.HELLO_SLOW))
 
     def receive(self, seconds: float) -> bool:
         """Says Hello and waits for the sockets where reeve sends them; whether they are there.

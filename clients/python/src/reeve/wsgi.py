@@ -38,7 +38,6 @@ class Beats:
         self.worker = worker
         self.log = None if worker.alone else access_log.from_environment()
         self._lock = threading.Lock()
-        self._due = 0.0
         self._watched = False
 
     def begin(self, environ: Environ) -> int:
@@ -60,7 +59,6 @@ class Beats:
             if not self._watched:
                 self._watched = True
                 self.worker.ready()
-                self._due = time.monotonic() + self.worker.interval
             self._turn()
 
     def stopping(self) -> None:
@@ -70,12 +68,8 @@ class Beats:
 
     def _turn(self) -> None:
         """Beats where one is due."""
-        now = time.monotonic()
-        if now < self._due:
+        if not self.worker.turn():
             return
-        self._due = now + self.worker.interval
-        self.worker.requests.look_for_slow()
-        self.worker.beat()
         for event in self.worker.control():
             if isinstance(event, Reopen) and self.log is not None:
                 self.log.reopen()

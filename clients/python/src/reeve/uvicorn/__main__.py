@@ -19,6 +19,7 @@ _WHEN_FULL = click.Option(
 
 def _run(limit_connections: 'int | None', when_full: str, **options: Any) -> None:
     worker = current(drains=True)
+    worker.taken = True
     if not worker.alone:
         if (options.get('workers') or 1) > 1 or options.get('reload'):
             raise click.UsageError('reeve starts and reloads the workers: leave out --workers and '

@@ -1,7 +1,6 @@
 """Accepts connections, no more at a time than is allowed, and tells others to come again.
 
-One connection a turn of the loop, so that others on the same socket get theirs. The socket's own
-backlog is left as it is.
+One connection a turn of the loop, so that others on the same socket get theirs.
 """
 from __future__ import annotations
 
@@ -9,6 +8,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import struct
 from typing import Any, Callable, List, Optional, Sequence, Set
 
 from ._linger import Discard
@@ -24,6 +24,16 @@ _REFUSAL = (b'HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n'
             % (len(_BUSY), RETRY_AFTER, _BUSY))
 
 logger = logging.getLogger('uvicorn.error')
+
+
+def backlog_of(sock: socket.socket) -> int:
+    """The length of a TCP socket's accept queue as it was made; 0 = not known. A server of the
+    loop's makes it anew, and others share it."""
+    if sock.family == socket.AF_UNIX:
+        return 0
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    # In a listening socket tcpi_sacked, the eighth word, is the queue's limit.
+    return int(struct.unpack_from('=I', info, 28)[0]) if len(info) == 32 else 0
 
 
 class Connections(Set[Any]):

@@ -12,7 +12,7 @@ from .. import asgi
 from .._loop import LoopBeats
 from ..worker import Drain, Event, Gone, Reopen, Worker
 from . import _compat
-from ._accept import Acceptor, Connections
+from ._accept import Acceptor, Connections, backlog_of
 from ._linger import Lingering
 
 WELCOME_PATIENCE = 30.0  # seconds for the sockets to come
@@ -27,6 +27,8 @@ class Server(_compat.ServerBase):
     """`worker`, `limit` and `refuse` are set by the runner before uvicorn makes its server."""
 
     worker: Worker
+    started: bool
+    should_exit: bool
     limit = 0
     refuse = False
 
@@ -65,20 +67,32 @@ class Server(_compat.ServerBase):
             await super().startup(sockets)
             return
         await self.lifespan.startup()
-        listeners = [] if self.lifespan.should_exit else await self._listeners()
+        unwanted = self.should_exit or self.lifespan.should_exit
+        listeners = [] if unwanted else await self._listeners()
         if not listeners:
             self.should_exit = True
             return
-        self._acceptor = Acceptor(
-            listeners, _compat.protocol_factory(self), self.config.ssl,
-            self.server_state.connections, self.limit, self.refuse)
-        self._acceptor.start()
-        self.servers = [self._acceptor]
+        await self._accept_from(listeners)
         self.started = True
         if not self.worker.sockets:
             self._log_started_message(listeners)
         self.worker.ready()
         self._beats.start()
+
+    async def _accept_from(self, listeners: List[socket.socket]) -> None:
+        """By the loop's own servers, which are quicker, where connections are not counted."""
+        make = _compat.protocol_factory(self)
+        if self.limit:
+            self._acceptor = Acceptor(listeners, make, self.config.ssl,
+                                      self.server_state.connections, self.limit, self.refuse)
+            self._acceptor.start()
+            servers: List[Any] = [self._acceptor]
+        else:
+            servers = [
+                await self._loop.create_server(make, sock=sock, ssl=self.config.ssl,
+                                               backlog=backlog_of(sock) or self.config.backlog)
+                for sock in listeners]
+        self.servers = servers
 
     async def _listeners(self) -> List[socket.socket]:
         """The sockets of the pool, with --fd that one alone; else what the command line says. None
@@ -99,6 +113,9 @@ class Server(_compat.ServerBase):
             return [socket.socket(fileno=os.dup(self.config.fd))]
         own: socket.socket = self.config.bind_socket()
         own.listen(self.config.backlog)
+        if own.family != socket.AF_UNIX:
+            # asyncio sets it only on sockets that were made with the protocol's number.
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return [own]
 
     async def _readable(self, seconds: float) -> bool:
@@ -120,7 +137,8 @@ class Server(_compat.ServerBase):
             return  # it was counted before it became a WebSocket
         self.worker.requests.connections += 1
         if self._deadline:
-            _compat.replace_transport(connection, Lingering)
+            # Its protocol is about to be told of the transport.
+            self._loop.call_soon(self._linger, connection)
 
     def _on_close(self) -> None:
         # A connection that becomes a WebSocket is away for a moment.
@@ -159,7 +177,7 @@ class Server(_compat.ServerBase):
     def _drain(self, seconds: float) -> None:
         """Open connections may stay until shortly before the deadline: a client may be sending on
         an idle one at this very moment."""
-        margin = min(MARGIN_MAX, seconds / 5)
+        margin = min(MARGIN_MAX, seconds / 4)
         for timer in self._timers:
             timer.cancel()
         self._timers = [self._loop.call_later(seconds - margin, self._end_politely),
@@ -173,10 +191,13 @@ class Server(_compat.ServerBase):
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
-            if _compat.is_http(connection):
-                _compat.replace_transport(connection, Lingering)
+            self._linger(connection)
         self.worker.draining()
         self.should_exit = True
+
+    def _linger(self, connection: Any) -> None:
+        if connection in self.server_state.connections and _compat.is_http(connection):
+            _compat.replace_transport(connection, Lingering)
 
     def _end_politely(self) -> None:
         """The deadline is near: idle connections end, WebSockets are told to come again."""
@@ -189,14 +210,16 @@ class Server(_compat.ServerBase):
         self._given_up = True
 
     def _busy(self) -> bool:
-        assert self._acceptor is not None
         state = self.server_state
-        return bool(state.connections or state.tasks or self._acceptor.opening)
+        opening = self._acceptor is not None and self._acceptor.opening
+        return bool(state.connections or state.tasks or opening)
 
     async def shutdown(self, sockets: Any = None) -> None:
         if not self._deadline:
             await super().shutdown(sockets)
             return
+        # First a look's time for connections that the loop has accepted and not yet made.
+        await asyncio.sleep(LOOK)
         while self._busy() and not self.force_exit and not self._given_up:
             await asyncio.sleep(LOOK)
         if self._given_up:
