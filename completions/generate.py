@@ -22,7 +22,7 @@ SIGNALS = ['HUP', 'INT', 'QUIT', 'ABRT', 'USR1', 'USR2', 'TERM', 'CONT', 'STOP',
 PLACES = {
     'health': ['pools'], 'reload': ['pools'], 'scale': ['scale'], 'start': ['pools'],
     'stop': ['pools'], 'restart': ['pools'], 'signal': ['pools', SIGNALS], 'log-level': [LEVELS],
-    'import': [['gunicorn']],
+    'import': [['gunicorn', 'supervisord', 'procfile']],
 }
 
 

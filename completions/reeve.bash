@@ -247,7 +247,7 @@ _reeve()
         signal:0) words=$(_reeve_pools) ;;
         signal:1) words="HUP INT QUIT ABRT USR1 USR2 TERM CONT STOP WINCH KILL" ;;
         log-level:0) words="trace debug info warning error critical" ;;
-        import:0) words="gunicorn" ;;
+        import:0) words="gunicorn supervisord procfile" ;;
     esac
     COMPREPLY=($(compgen -W "$words" -- "$current"))
 }

@@ -21,18 +21,6 @@ using config::Subject;
 constexpr auto default_address = "127.0.0.1:8000";
 constexpr int interpreters_max = 4;
 
-/// A word as a shell takes it for itself.
-std::string shell_word(const std::string& word) {
-    constexpr auto plain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._:+=,@%-";
-    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-    std::string out = "'";
-    for (const char c : word) {
-        out += c == '\'' ? std::string{"'\\''"} : std::string{c};
-    }
-    return out + "'";
-}
-
 /// Looks at the files of one pool's program.
 class Examination {
 public:
@@ -214,15 +202,16 @@ std::string run_line(const Selection& given, const std::vector<Written>& options
     std::string out = "reeve run";
     for (const auto& flag : given.flags) {
         if (flag.option->scope == Scope::pool) continue;
-        for (const auto& value : flag.values) out += " " + flag.flag + " " + shell_word(value);
+        for (const auto& value : flag.values)
+            out += " " + flag.flag + " " + config::shell_word(value);
     }
     for (const auto& entry : options) {
         for (const auto& value : entry.values) {
-            out += " " + config::flag_name(*entry.option) + " " + shell_word(value);
+            out += " " + config::flag_name(*entry.option) + " " + config::shell_word(value);
         }
     }
     out += " --";
-    for (const auto& word : advice.command) out += " " + shell_word(word);
+    for (const auto& word : advice.command) out += " " + config::shell_word(word);
     return out;
 }
 

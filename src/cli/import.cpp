@@ -1,17 +1,21 @@
 // `reeve import`: reads another manager's files and writes a configuration and a report.
 #include "cli/import.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <glob.h>
 #include <iostream>
 #include <unistd.h>
 
 #include "cli/exit_code.hpp"
 #include "config/words.hpp"
 #include "import/execute.hpp"
+#include "import/procfile.hpp"
+#include "import/supervisord.hpp"
 #include "import/table.hpp"
 #include "os/executable.hpp"
 #include "os/fd.hpp"
@@ -22,6 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Result = config::Parsed<imports::Imported>;
+
+constexpr std::size_t file_max = std::size_t{1} << 20U;
 
 /// What is wrong, and whether it is the command line.
 struct Failure {
@@ -94,6 +100,70 @@ Result import_gunicorn(const Import& import, Failure& failure) {
     return imports::translate(from);
 }
 
+/// A file as text: a regular one, and not without end.
+config::Parsed<std::string> read_text(const std::string& path) {
+    using Text = config::Parsed<std::string>;
+    const os::Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (!file) return Text::failure(std::strerror(errno));
+    std::string text;
+    std::array<std::byte, 65536> buffer;
+    for (;;) {
+        const auto count = os::read_some(file.get(), buffer);
+        if (!count) return Text::failure(count.error().message());
+        if (*count == 0) return Text::success(std::move(text));
+        text.append(reinterpret_cast<const char*>(buffer.data()), *count);
+        if (text.size() > file_max) return Text::failure("it is larger than 1 MiB");
+    }
+}
+
+std::vector<std::string> find_files(const std::string& pattern) {
+    std::vector<std::string> out;
+    glob_t found{};
+    if (::glob(pattern.c_str(), GLOB_NOMAGIC, nullptr, &found) == 0) {
+        out.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    }
+    ::globfree(&found);
+    return out;
+}
+
+Result import_supervisord(const Import& import) {
+    std::error_code error;
+    imports::Supervisord from;
+    from.file = fs::absolute(import.file, error).lexically_normal().string();
+    std::array<char, 256> host{};
+    (void)::gethostname(host.data(), host.size() - 1);
+    from.host = host.data();
+    from.files = {read_text, find_files};
+    return imports::translate(from);
+}
+
+Result import_procfile(const Import& import) {
+    std::error_code error;
+    imports::Procfile from;
+    const auto file = import.file.empty() ? std::string{"Procfile"} : import.file;
+    from.file = fs::absolute(file, error).lexically_normal().string();
+    auto text = read_text(from.file);
+    if (!text.ok()) return Result::failure(from.file + ": " + text.error);
+    from.text = std::move(text.value);
+    const auto beside = fs::path{from.file}.parent_path() / ".env";
+    if (fs::exists(beside, error)) {
+        const auto variables = read_text(beside.string());
+        if (!variables.ok()) return Result::failure(beside.string() + ": " + variables.error);
+        from.env_file = beside.string();
+        from.env_names = imports::names_in_env_file(variables.value);
+    }
+    return imports::translate(from);
+}
+
+Result import_any(const Import& import, Failure& failure) {
+    switch (import.kind) {
+        case Import::Kind::gunicorn: return import_gunicorn(import, failure);
+        case Import::Kind::supervisord: return import_supervisord(import);
+        case Import::Kind::procfile: return import_procfile(import);
+    }
+    return {};
+}
+
 /// Writes all of it or nothing that is taken for it.
 std::string write_file(const Import& import, const std::string& text) {
     const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (import.force ? O_TRUNC : O_EXCL);
@@ -115,11 +185,12 @@ std::string write_file(const Import& import, const std::string& text) {
 
 int run_import(const Import& import) {
     if (import.table) {
-        std::cout << imports::gunicorn_table();
+        const bool gunicorn = import.kind == Import::Kind::gunicorn;
+        std::cout << (gunicorn ? imports::gunicorn_table() : imports::supervisord_table());
         return exit_good;
     }
     Failure failure;
-    const auto imported = import_gunicorn(import, failure);
+    const auto imported = import_any(import, failure);
     if (!imported.ok()) {
         failure.text = imported.error;
         return fail(failure);

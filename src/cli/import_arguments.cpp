@@ -11,7 +11,7 @@ namespace reeve::cli {
 
 namespace {
 
-const std::vector<std::string> kinds{"gunicorn"};
+const std::vector<std::string> kinds{"gunicorn", "supervisord", "procfile"};
 const std::vector<std::string> reports{"text", "json", "none"};
 
 /// The place of a word in a list; nothing if it is not there.
@@ -26,8 +26,8 @@ std::optional<int> place_of(const std::string& word, const std::vector<std::stri
 
 ImportFlags::ImportFlags(CLI::App& parent)
     : app_{*parent.add_subcommand("import", "Write a configuration from another manager's")} {
-    app_.add_option("KIND", kind_, "gunicorn")->required();
-    app_.add_option("FILE", import_.file, "Its file (gunicorn.conf.py)");
+    app_.add_option("KIND", kind_, "gunicorn, supervisord or procfile")->required();
+    app_.add_option("FILE", import_.file, "Its file (gunicorn.conf.py, Procfile)");
     app_.add_option("-o,--output", import_.output, "Where to write; without it, standard output")
         ->type_name("FILE");
     app_.add_flag("--force", import_.force, "Replace a file that is there");
@@ -55,7 +55,16 @@ std::optional<Import> ImportFlags::take(std::vector<std::string> command,
     out.kind = static_cast<Import::Kind>(*kind);
     if (!report) complaint = "--report is " + config::join(reports, "|");
     if (report) out.report = static_cast<Import::Report>(*report);
-    if (!out.file.empty() && !command.empty()) {
+    const bool gunicorn = out.kind == Import::Kind::gunicorn;
+    if (!gunicorn && !command.empty()) complaint = "only import gunicorn takes a command line";
+    if (!gunicorn && (out.client || !out.python.empty())) {
+        complaint = "--client and --python are for import gunicorn";
+    }
+    if (out.kind == Import::Kind::supervisord && out.file.empty() && !out.table) {
+        complaint = "import supervisord needs a FILE";
+    }
+    if (out.kind == Import::Kind::procfile && out.table) complaint = "a Procfile has no settings";
+    if (gunicorn && !out.file.empty() && !command.empty()) {
         complaint = "name the file with -c in gunicorn's command line";
     }
     out.arguments = std::move(command);

@@ -13,7 +13,7 @@ namespace reeve::cli {
 
 /// Whose file is read, and what is to come of it.
 struct Import {
-    enum class Kind { gunicorn };
+    enum class Kind { gunicorn, supervisord, procfile };
     enum class Report { text, json, none };
     Kind kind = Kind::gunicorn;
     std::string file;                    ///< empty: the default

@@ -20,6 +20,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 /// "; did you mean NAME?", or "" when nothing is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
+/// A word as a shell takes it for itself.
+std::string shell_word(const std::string& word);
+
 /// "a, b, c".
 std::string join(const std::vector<std::string>& words, std::string_view separator = ", ");
 

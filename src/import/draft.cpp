@@ -46,6 +46,16 @@ void add_lines(std::string& out, const Section& section, std::size_t indent) {
     }
 }
 
+/// Each line with a mark, which is all there is to remove to have it.
+std::string commented(const std::string& lines) {
+    std::string out = "#";
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        out += lines[i];
+        if (lines[i] == '\n' && i + 1 < lines.size()) out += '#';
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string yaml_scalar(const Text& text) {
@@ -102,9 +112,10 @@ std::string show_draft(const Draft& draft) {
     for (const auto& pool : draft.pools) {
         if (&pool != &draft.pools.front()) out += "\n";
         add_comment(out, pool.comment, 2);
-        out += "  " + config::yaml_word(pool.name) + ":\n";
-        add_command(out, pool.command);
-        add_lines(out, pool.options, 4);
+        std::string lines = "  " + config::yaml_word(pool.name) + ":\n";
+        add_command(lines, pool.command);
+        add_lines(lines, pool.options, 4);
+        out += pool.disabled ? commented(lines) : lines;
     }
     return out;
 }

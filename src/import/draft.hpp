@@ -49,6 +49,7 @@ struct PoolDraft {
     std::string comment;
     std::vector<Text> command;
     Section options;
+    bool disabled = false;  ///< written as a comment
 };
 
 struct Draft {

@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "config/problem.hpp"
-#include "import/draft.hpp"
-#include "import/report.hpp"
+#include "import/imported.hpp"
 
 namespace reeve::imports {
 
@@ -92,11 +91,6 @@ struct Gunicorn {
     std::string cwd;      ///< where gunicorn would run
     bool client = false;  ///< with reeve's Python client instead of plain uvicorn
     bool port = false;    ///< PORT is set, which gunicorn binds by default
-};
-
-struct Imported {
-    Draft draft;
-    Report report;
 };
 
 config::Parsed<Imported> translate(const Gunicorn& gunicorn);

@@ -176,7 +176,10 @@ private:
             if (equals == std::string::npos || equals == 0) {
                 return fail(given, "has " + config::quoted(item) + ", which is no NAME=VALUE");
             }
-            entry.becomes += (&item == &items.front() ? ": " : ", ") + item;
+            // Values may be secrets: the report has the names.
+            const bool first = &item == &items.front();
+            entry.becomes += (first ? ": " : ", ") + (with ? item : item.substr(0, equals));
+            entry.value = (first ? "" : entry.value + ", ") + item.substr(0, equals) + "=...";
             env_.emplace_back(item.substr(0, equals), Text{item.substr(equals + 1), with});
         }
     }

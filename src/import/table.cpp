@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "import/gunicorn.hpp"
+#include "import/supervisord.hpp"
 
 namespace reeve::imports {
 
@@ -33,6 +34,23 @@ std::string signal_table(std::span<const SignalRow> rows, const std::string& who
 }
 
 }  // namespace
+
+std::string supervisord_table() {
+    std::string out = "| section | key | what becomes of it | |\n|---|---|---|---|\n";
+    for (const auto& key : supervisord_keys()) {
+        const bool one = key.section == "supervisord";
+        out += "| " + in_code("[" + std::string{key.section} + (one ? "]" : ":x]")) + " | " +
+               in_code(key.name) + " | " + std::string{name_of(key.fate)};
+        if (!key.becomes.empty()) out += ": " + in_code(key.becomes);
+        out += " | " + std::string{key.note} + " |\n";
+    }
+    out += "\n| section | |\n|---|---|\n";
+    for (const auto& section : supervisord_sections()) {
+        out += "| " + in_code("[" + std::string{section.name} + "]") + " | " +
+               std::string{section.note} + " |\n";
+    }
+    return out;
+}
 
 std::string gunicorn_table() {
     std::string out = "| setting | flag | what becomes of it | |\n|---|---|---|---|\n";

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGES = ('docs/from-gunicorn.md',)
+PAGES = ('docs/from-gunicorn.md', 'docs/from-supervisord.md')
 PART = re.compile(r'(<!-- begin: reeve (?P<words>[^\n]*) -->\n).*?(<!-- end -->)', re.DOTALL)
 
 

@@ -4,6 +4,14 @@ import socket
 PATIENCE = 60.0
 
 
+def free_port():
+    """A port that nobody has; somebody may take it, so who uses it must be ready for that."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
 def split(address):
     """(family, what connect wants) of HOST:PORT, [V6]:PORT, unix:/path or unix:@abstract."""
     if address.startswith('unix:'):

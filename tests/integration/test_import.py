@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import net
 import runner
 from harness import check, equal
 
@@ -33,7 +34,19 @@ def application(environ, start_response):
     start_response('200 OK', [('Content-Length', str(len(body)))])
     return [body]
 '''
-# What each file sets, in the order of their lines, and what it is without which environment.
+# A FastCGI program in all that matters here: it takes connections from descriptor 0.
+ON_ZERO = '''import os
+import socket
+
+listening = socket.socket(fileno=0)
+while True:
+    connection, _ = listening.accept()
+    connection.recv(4096)
+    body = str(os.getpid()).encode()
+    connection.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n%s' % (len(body), body))
+    connection.close()
+'''
+# With the environment that each needs.
 GUNICORN_FILES = {
     'founding.conf.py': {}, 'unix_socket.conf.py': {}, 'platform.conf.py': {}, 'hooks.conf.py': {},
     'tls.conf.py': {}, 'python:gevent_settings': {'BIND': '127.0.0.1:8000'},
@@ -255,6 +268,117 @@ def test_a_file_that_may_not_be_read(t):
     equal((done.returncode, done.stderr), (78, 'reeve: secret.py: Permission denied\n'), 'refused')
 
 
+SUPERVISORD_FILES = {
+    'shop.supervisor.conf': ({'SHOP_PORT': '8000'}, ['web', 'queue', 'scheduler', 'mailer']),
+    'fastcgi.supervisor.conf': ({}, ['asgi', 'php']),
+    'numbered.supervisor.conf': ({'SECONDS': '1', 'COPIES': '2'},
+                                 ['tornado-5', 'tornado-6', 'tornado-7', 'one']),
+    'minimal.supervisor.conf': ({}, ['cat']),
+}
+
+
+def test_every_supervisord_file_becomes_a_valid_configuration(t):
+    """Who runs supervisord could not move, or would lose a setting without being told."""
+    t.skip_unless_root()
+    for name, (env, pools) in SUPERVISORD_FILES.items():
+        text, report = _import(t, 'supervisord', os.path.join(HERE, name))
+        text = text.replace('cwd: /srv/app', f'cwd: {t.dir}').replace('/usr/bin/uvicorn', '/bin/sh')
+        said = _checks(t, text, env)
+        equal([line for line in said.split('\n') if line and line[0] not in ' '], pools,
+              f'pools of {name}')
+        places = {entry['from'] for entry in report['settings']}
+        for file in ([name, 'conf.d/mailer.conf'] if name.startswith('shop') else [name]):
+            with open(os.path.join(HERE, file), encoding='utf-8') as lines:
+                for number, line in enumerate(lines, 1):
+                    if re.match(r'[a-z_.]+ ?=', line):
+                        section_only = 'rpcinterface_factory', 'file=', 'chmod=', 'serverurl=', \
+                            'programs=', 'events=', 'command=memmon', 'files ='
+                        told = f'{file}:{number}' in places
+                        check(told or any(word in line for word in section_only),
+                              f'{file}:{number} is not told of')
+
+
+def test_programs_of_supervisord_are_imported_and_serve(t):
+    """What expects its socket as descriptor 0 would find none."""
+    t.skip_unless(os.path.exists(UVICORN), 'no uvicorn: apt-get install uvicorn')
+    t.file('site_asgi.py', ASGI)
+    t.file('on_zero.py', ON_ZERO)
+    t.file('s.conf', f'''
+[fcgi-program:asgi]
+socket=tcp://127.0.0.1:0
+command={UVICORN} --fd 0 site_asgi:application
+directory=%(here)s
+numprocs=2
+[fcgi-program:zero]
+socket=unix://%(here)s/%(program_name)s.sock
+command={DEBIAN_PYTHON} 'on_zero.py'
+directory=%(here)s
+[program:job]
+command=/bin/sh -c 'echo "%(program_name)s %(process_num)s" >> ran; exec sleep 1000'
+directory=%(here)s
+numprocs=2
+startsecs=0
+''')
+    text, _ = _import(t, 'supervisord', 's.conf')
+    reeve = t.reeve(config=text)
+    reeve.wait_ready(2, 'asgi')
+    reeve.wait_ready(1, 'zero')
+    reeve.wait_ready(2, 'job')
+    reeve.wait_pids(lambda pids: len(pids) == 2, path='/', pool='asgi')
+    equal(int(reeve.get('/', pool='zero')), reeve.worker(pool='zero').pid, 'who answers')
+    equal(sorted(t.wait_file('ran', 2)), [['job', '0'], ['job', '1']], 'what the jobs were told')
+
+
+def test_a_procfile_is_imported_and_serves(t):
+    """The web would listen on another port than the platform's, and not know its .env."""
+    t.file('Procfile', f'''web: {DEBIAN_PYTHON} -m http.server --bind 0.0.0.0 $PORT
+job: cat $WHAT; exec sleep 1000
+release: cp Procfile released
+''')
+    t.file('.env', 'WHAT=.env\n')
+    text, report = _import(t, 'procfile')
+    equal({entry['setting']: entry['fate'] for entry in report['settings']},
+          {'web': 'carried over', 'job': 'meant differently', 'release': 'carried over'}, 'fates')
+    port = str(net.free_port())
+    reeve = t.reeve(config=text, env={'PORT': port, 'WEB_CONCURRENCY': '2'})
+    reeve.wait_ready(2)
+    reeve.wait_ready(1, 'job')
+    equal(reeve.address().rsplit(':', 1)[1], port, 'the port of the platform')
+    check('web: ' in net.get(f'127.0.0.1:{port}', '/released'), 'what the release made')
+
+
+def test_every_procfile_becomes_a_valid_configuration(t):
+    """A Procfile as platforms run it would be refused, or a process be left out."""
+    for name, pools in (('procfile', ['web', 'worker', 'clock', 'log']),
+                        ('worker_procfile', ['web', 'jobs'])):
+        text, _ = _import(t, 'procfile', os.path.join(HERE, name, 'Procfile'))
+        for program in ('uvicorn', 'celery'):
+            text = text.replace(f'"{program}"', '"/bin/sh"')
+        said = _checks(t, text)
+        equal([line for line in said.split('\n') if line and line[0] not in ' n'], pools, name)
+
+
+def test_what_is_wrong_with_other_files_is_said_in_one_line(t):
+    """Who has an error in the file would see a wrong configuration, or wait for ever."""
+    def complaint(kind, text):
+        t.file('bad', text)
+        return _fails(t, kind, 'bad')
+    check('bad:2: is neither' in complaint('supervisord', '[program:x]\nnonsense\n'), 'a line')
+    check('bad:2: command has %(x)s' in complaint('supervisord', '[program:x]\ncommand=%(x)s\n'),
+          'a name')
+    check('no program' in complaint('supervisord', ''), 'an empty file')
+    check('NUL' in complaint('supervisord', '\0' * 1000), 'a binary file')
+    check('bad:1' in complaint('procfile', 'nonsense\n'), 'a Procfile')
+    with open(t.path('big'), 'wb') as file:
+        file.truncate(100 << 20)
+    for kind in ('supervisord', 'procfile'):
+        check('No such file' in _fails(t, kind, 'none'), 'none')
+        check('directory' in _fails(t, kind, t.dir), 'a directory')
+        check('larger than' in _fails(t, kind, 'big'), '100 MB')
+    t.file('own.conf', '[include]\nfiles=own.conf own.conf\n[program:x]\ncommand=/bin/cat\n')
+    equal(_run(t, 'import', 'supervisord', 'own.conf')[0], 0, 'a file that includes itself')
+
+
 def test_wrong_usage_is_refused_before_anything_is_executed(t):
     """A script could not tell a typing error from a bad configuration."""
     for words, said in (
@@ -262,7 +386,10 @@ def test_wrong_usage_is_refused_before_anything_is_executed(t):
             (['gunicorn', 'x.py', '--', 'a:b'], '-c'),
             (['gunicorn', '--', 'a:b', '--wrokers', '4'], 'did you mean --workers?'),
             (['gunicorn', '--report', 'xml'], 'text|json|none'),
-            (['gunicorn', '--forec'], '--forec')):
+            (['gunicorn', '--forec'], '--forec'),
+            (['procfile', '--', 'a'], 'only import gunicorn'),
+            (['procfile', '--client'], 'gunicorn'),
+            (['supervisord'], 'FILE')):
         check(said in _fails(t, *words, code=2), f'{words}: {said}')
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.parse
 
@@ -371,13 +370,6 @@ def test_many_workers(t):
     check(len(page.text) < 1000 * count, 'the size of the page', len(page.text))
 
 
-def free_port():
-    """A port that nobody has; somebody may take it, so who uses it must be ready for that."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
-
-
 def ask(port, expression):
     """The samples that a Prometheus knows of an expression; None while it does not answer."""
     try:
@@ -399,7 +391,7 @@ def start_prometheus(t, target):
     config = t.file('prometheus.yml', text.replace('127.0.0.1:9180', target).replace('15s', '1s'))
 
     def attempt(_left):
-        port = free_port()
+        port = net.free_port()
         process = t.start(server, f'--config.file={config}',
                           f'--storage.tsdb.path={t.path("tsdb")}',
                           f'--web.listen-address=127.0.0.1:{port}',

@@ -52,7 +52,7 @@ class Site(Machine):
         tree, prefix, _libdir = install(t)
         t.skip_unless(prefix.startswith('/usr'), f'the prefix is {prefix}')
         super().__init__(t, root=tree)
-        self.port = docs_test.free_port()
+        self.port = str(net.free_port())
         self.address = f'127.0.0.1:{self.port}'
         self.unit_path = f'{self.units}:/etc/systemd/system:{unit_dir(tree)[len(tree):]}'
         os.makedirs(tree + '/etc/systemd/system', exist_ok=True)

@@ -2,7 +2,6 @@
 """reeve under a real systemd: what it tells it, and what becomes of the sockets meanwhile."""
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,13 +16,6 @@ from machine import SOURCE, Machine, unit_text  # noqa: E402
 
 # What a client may meet who comes after the stop: a closed port, or no answer to its handshake.
 LATE = ('refused', 'late')
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 def _config(t, listen, command=None, workers=2, more=''):
@@ -152,7 +144,7 @@ def test_a_hung_reeve_is_killed_and_started_again(t):
 
 def test_socket_activation(t):
     """A connection to the socket unit would wait for ever, or reeve would not find its socket."""
-    port = _free_port()
+    port = net.free_port()
     machine = Machine(t)
     unit = machine.reeve(config=_config(t, 'systemd:web', workers=1))
     with open(os.path.join(SOURCE, 'systemd/reeve.socket'), encoding='utf-8') as file:
@@ -185,7 +177,7 @@ def test_a_socket_that_systemd_does_not_pass(t):
     with open(os.path.join(SOURCE, 'systemd/reeve.socket'), encoding='utf-8') as file:
         machine.unit('reeve.socket', file.read())
     machine.unit('reeve.socket.d/test.conf',
-                 f'[Socket]\nListenStream=\nListenStream=127.0.0.1:{_free_port()}\n')
+                 f'[Socket]\nListenStream=\nListenStream=127.0.0.1:{net.free_port()}\n')
     with machine:
         machine.ctl('start', 'reeve.socket')
         machine.ctl('start', 'reeve', ok=False)
