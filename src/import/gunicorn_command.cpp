@@ -51,6 +51,11 @@ std::string long_flag(const Setting& setting) {
     return std::string{setting.flags.substr(begin, end - begin)};
 }
 
+/// With its variables, which an option of reeve may have.
+Text access_log_of(const Given& given) {
+    return given.with.empty() ? Text{given.value.text} : Text{given.with.front(), true};
+}
+
 class Choice {
 public:
     Choice(const Gunicorn& from, const std::vector<Given>& given) : from_{from}, given_{given} {}
@@ -146,7 +151,12 @@ private:
         if (from_.client && connections != nullptr) {
             add("--limit-connections", Text{connections->value.text});
         }
-        if (find("accesslog") == nullptr) out_.command.emplace_back("--no-access-log");
+        const auto* access = find("accesslog");
+        if (access == nullptr) {
+            out_.command.emplace_back("--no-access-log");
+        } else if (from_.client) {
+            out_.options.push_back({"access_log", yaml_scalar(access_log_of(*access)), ""});
+        }
         if (!class_.ends_with(".UvicornWorker") && !class_.ends_with(".UvicornH11Worker") &&
             class_ != "asgi") {
             out_.notes.push_back(class_ +
@@ -248,6 +258,10 @@ Entry GunicornCommand::entry_of(const Given& given) const {
     } else if (uvicorn && flag != uvicorn_flags.end()) {
         out.becomes = std::string{flag->flag} + " " +
                       (given.with.empty() ? given.value.text : given.with.front());
+    } else if (client && setting.name == "accesslog") {
+        out.fate = Fate::carried;
+        out.becomes = "access_log: " + access_log_of(given).text;
+        out.note = "In combined form, as gunicorn's own.";
     } else if (uvicorn && setting.name == "accesslog" && given.value.text == "-") {
         out.fate = Fate::carried;
         out.becomes = "uvicorn's access log, on stdout";

@@ -170,13 +170,15 @@ constexpr std::array rows{
     Setting{.name = "accesslog",
             .flags = "--access-logfile",
             .fate = different,
-            .becomes = "--no-access-log where it is off",
-            .note = "uvicorn writes to stdout. A file: let systemd (StandardOutput=append:PATH) or "
-                    "the container's log take it."},
+            .becomes = "access_log (--client)",
+            .note = "With --client a file or stdout, in Apache's combined form or as JSON. Plain "
+                    "uvicorn writes to stdout in a form of its own, and --no-access-log is there "
+                    "where gunicorn wrote none."},
     Setting{.name = "access_log_format",
             .flags = "--access-logformat",
             .fate = none,
-            .note = "A Uvicorn worker ignored it too: uvicorn has a format of its own."},
+            .note = "A Uvicorn worker ignored it too. With --client access_log_format is combined "
+                    "or json."},
     Setting{.name = "errorlog",
             .flags = "--error-logfile|--log-file",
             .fate = different,
@@ -291,7 +293,8 @@ constexpr std::array signals{
     SignalRow{"TTIN", "one worker more", "TTIN (with one pool), or `reeve scale web=+1`."},
     SignalRow{"TTOU", "one worker fewer", "TTOU (with one pool), or `reeve scale web=-1`."},
     SignalRow{"USR1", "opens the log files anew",
-              "reeve logs to stderr and has no files. To tell workers: `reeve signal web USR1`."},
+              "USR1: reeve's own log and those that its clients write. Other workers are told by "
+              "`reeve signal web USR1`."},
     SignalRow{"USR2", "starts a new master beside the old one",
               "Not needed: under systemd `systemctl restart reeve` keeps the sockets, and no "
               "connection is refused; new code takes a reload."},

@@ -169,6 +169,24 @@ def test_a_service_of_uvicorn_workers_is_imported_and_serves(t):
     equal({event['by'] for event in reeve.find('worker_ready')}, {'word'}, 'they beat')
 
 
+def test_a_service_is_imported_for_the_client_and_serves(t):
+    """Who wants the limit on connections would get workers that do not start."""
+    t.skip_unless(os.path.exists(UVICORN), 'no uvicorn: apt-get install uvicorn')
+    shutil.copy(os.path.join(HERE, 'founding.conf.py'), t.path('gunicorn.conf.py'))
+    t.file('site_asgi.py', ASGI)
+    text, report = _import(t, 'gunicorn', '--client', '--', 'site_asgi:application', '-b',
+                           '127.0.0.1:0', '-b', f'unix:{t.path("site.sock")}')
+    check('--limit-connections' in text, 'worker_connections:', text)
+    told = {entry['setting']: entry['becomes'] for entry in report['settings']}
+    equal(told['accesslog'], 'access_log: -', 'the access log')
+    client = os.path.join(os.path.dirname(HERE), '..', '..', 'clients', 'python', 'src')
+    reeve = t.reeve(config=_here(text, t, python3=DEBIAN_PYTHON),
+                    env={'GUNICORN_WORKERS': '2', 'PYTHONPATH': os.path.abspath(client)})
+    reeve.wait_ready(2)
+    reeve.wait_pids(lambda pids: len(pids) == 2, path='/')
+    reeve.wait_pids(lambda pids: len(pids) == 2, path='/', socket='web-2')
+
+
 def test_a_service_of_other_workers_is_imported_and_serves(t):
     """A WSGI application would have no worker, or each gunicorn would start several."""
     t.skip_unless(os.path.exists(GUNICORN), 'no gunicorn: apt-get install gunicorn')

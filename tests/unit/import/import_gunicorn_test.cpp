@@ -116,7 +116,8 @@ TEST_CASE("what was typed reaches the gunicorn that is a worker, but for what re
 }
 
 TEST_CASE("the client takes all sockets and the limit on connections") {
-    auto from = from_json(R"({"worker_connections": {"value": 1000}, "bind": {"value":
+    auto from = from_json(R"({"worker_connections": {"value": 1000}, "accesslog": {"value": "-"},
+                              "bind": {"value":
                               ["127.0.0.1:1", "127.0.0.1:2"]}, )" +
                           uvicorn + "}");
     CHECK(load_draft(imported(from).draft).pools.size() == 2);
@@ -126,6 +127,8 @@ TEST_CASE("the client takes all sockets and the limit on connections") {
     CHECK(config.pools[0].listen.size() == 2);
     CHECK(config.pools[0].process.handoff == core::Handoff::receive);
     CHECK(config.pools[0].process.command[4] == "--limit-connections");
+    CHECK(config.pools[0].process.access_log == "-");
+    CHECK(entry_of(imported(from).report, "accesslog").becomes == "access_log: -");
 }
 
 TEST_CASE("addresses in every form of gunicorn's") {
