@@ -458,6 +458,24 @@ def test_outside_reeve(t):
         equal(process.wait(), 0, 'exit code')
 
 
+def test_several_processes(t):
+    """A developer could not use --reload by hand, or an operator would start workers of workers."""
+    process = _alone(t, '--port', '0', '--workers', '2')
+    for _ in range(2):
+        while True:
+            line = process.child.stderr.readline()
+            check(line, 'the end before it serves')
+            if b'Application startup complete' in line:
+                break
+    process.signal(signal.SIGTERM)
+    equal(process.wait(), 0, 'exit code')
+    code, text = t.run('--listen', '127.0.0.1:0', '--workers', 1,
+                       command=python_worker.runner('--workers', '2'),
+                       env=python_worker.environment())
+    equal(code, 3, 'exit code of reeve')
+    check('leave out --workers' in text, 'what to do', text)
+
+
 def test_failed_start_outside_reeve(t):
     """A script would take a failed start for a good one."""
     process = _alone(t, '--port', '0', env={'FAIL': '1'})

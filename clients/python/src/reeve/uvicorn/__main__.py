@@ -20,11 +20,16 @@ _WHEN_FULL = click.Option(
 def _run(limit_connections: 'int | None', when_full: str, **options: Any) -> None:
     worker = current(drains=True)
     worker.taken = True
-    if not worker.alone:
-        if (options.get('workers') or 1) > 1 or options.get('reload'):
-            raise click.UsageError('reeve starts and reloads the workers: leave out --workers and '
-                                   '--reload')
-        options['workers'] = 1  # else uvicorn would look at WEB_CONCURRENCY, which is reeve's
+    several = (options.get('workers') or 1) > 1 or options.get('reload')
+    if several and not worker.alone:
+        raise click.UsageError('reeve starts and reloads the workers: leave out --workers and '
+                               '--reload')
+    if several and limit_connections:
+        raise click.UsageError('--limit-connections is for one process without --reload')
+    if several:
+        _compat.run(_compat.ServerBase, **options)
+        return
+    options['workers'] = 1  # else uvicorn would look at WEB_CONCURRENCY, which is reeve's
     Server.worker = worker
     Server.limit = limit_connections or 0
     Server.refuse = when_full == '503'
