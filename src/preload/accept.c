@@ -1,10 +1,11 @@
 /* Connections of the pool begin here, and so does being the program that serves. */
 #include <fcntl.h>
+#include <string.h>
 
-#include "preload/internal.h"
+#include "preload/heads.h"
 
 /* A connection came, or at least was asked for: the result of the accept is passed on. */
-static int accepted(int fd) {
+static int accepted(int fd, const struct sockaddr_storage* peer) {
     int saved_errno = errno;
     if (fd >= 0 || errno == EAGAIN || errno == EWOULDBLOCK) {
         arm();
@@ -14,11 +15,34 @@ static int accepted(int fd) {
         if (before >= KINDS) {
             turn_closed(before); /* it was closed where nobody saw it */
         }
-        table_exchange(fd, connection_new(reeve_ticks(image.worker)));
+        uint32_t entry = connection_new(reeve_ticks(image.worker));
+        if (heads_wanted()) {
+            head_accepted(entry, peer);
+        }
+        table_exchange(fd, entry);
         count_connection();
     }
     errno = saved_errno;
     return fd;
+}
+
+/* Who came, where the program did not ask; or what it asked for, as far as it had room. */
+static void find_peer(int fd, const struct sockaddr* address, const socklen_t* size, socklen_t room,
+                      struct sockaddr_storage* peer) {
+    peer->ss_family = AF_UNSPEC;
+    if (fd < 0 || !heads_wanted()) {
+        return;
+    }
+    if (address != NULL && size != NULL && *size <= room && *size <= sizeof *peer) {
+        memcpy(peer, address, *size);
+    } else {
+        int saved_errno = errno;
+        socklen_t own = sizeof *peer;
+        if (getpeername(fd, (struct sockaddr*)peer, &own) != 0) {
+            peer->ss_family = AF_UNSPEC;
+        }
+        errno = saved_errno;
+    }
 }
 
 /* While it drains, nothing waits on a listening socket: as if nobody came. */
@@ -70,10 +94,13 @@ WRAP(int, accept, (int fd, struct sockaddr* address, socklen_t* size)) {
     if (!is_listener) {
         return real()->accept(fd, address, size);
     }
+    struct sockaddr_storage peer;
+    socklen_t room = size != NULL ? *size : 0;
     blocked_begin(fd);
     int connection = real()->accept(fd, address, size);
     blocked_end();
-    return accepted(connection);
+    find_peer(connection, address, size, room, &peer);
+    return accepted(connection, &peer);
 }
 
 WRAP(int, accept4, (int fd, struct sockaddr* address, socklen_t* size, int flags)) {
@@ -84,8 +111,11 @@ WRAP(int, accept4, (int fd, struct sockaddr* address, socklen_t* size, int flags
     if (!is_listener) {
         return real()->accept4(fd, address, size, flags);
     }
+    struct sockaddr_storage peer;
+    socklen_t room = size != NULL ? *size : 0;
     blocked_begin(fd);
     int connection = real()->accept4(fd, address, size, flags);
     blocked_end();
-    return accepted(connection);
+    find_peer(connection, address, size, room, &peer);
+    return accepted(connection, &peer);
 }

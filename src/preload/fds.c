@@ -69,14 +69,16 @@ WRAP(int, fclose, (FILE * file)) {
 }
 
 static int next_kept(int from) {
-    int heartbeat = image.worker != NULL ? image.worker->heartbeat : -1;
-    int control = image.worker != NULL ? image.worker->control : -1;
     int next = INT_MAX;
-    if (heartbeat >= from && is_kept(heartbeat)) {
-        next = heartbeat;
+    if (image.worker == NULL) {
+        return next;
     }
-    if (control >= from && control < next && is_kept(control)) {
-        next = control;
+    const int ours[] = {image.worker->heartbeat, image.worker->control,
+                        atomic_load(&image.worker->access.fd)};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        if (ours[i] >= from && ours[i] < next && is_kept(ours[i])) {
+            next = ours[i];
+        }
     }
     return next;
 }
@@ -139,7 +141,7 @@ WRAP(int, dup, (int fd)) {
 
 /* The program takes a number of its own choice, which may be that of ours. */
 static void about_to_take(int from, int to) {
-    if (from != to && is_kept(to)) {
+    if (from != to && !inside && is_kept(to)) {
         int saved_errno = errno;
         keep_own(to);
         errno = saved_errno;

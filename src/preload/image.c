@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "preload/internal.h"
+#include "preload/heads.h"
 
 #define SOCKETS_MAX           REEVE_SOCKETS_MAX
 #define LOOK_NS               20000000u   /* how often a turning loop looks for a word from reeve */
@@ -109,7 +109,13 @@ int control_to_watch(void) {
 static void look_for_drain(uint64_t now) {
     uint32_t within_ms = 0;
     int saved_errno = errno;
+    inside++;
     enum reeve_worker_event event = reeve_worker_control(image.worker, &within_ms);
+    inside--;
+    if (event == REEVE_WORKER_REOPEN) {
+        heads_note_log();
+        look_soon(); /* more may have come */
+    }
     errno = saved_errno;
     if (event != REEVE_WORKER_DRAIN && event != REEVE_WORKER_ORPHANED) {
         return;
@@ -181,6 +187,11 @@ void keep_own(int fd) {
     table_exchange(fd, KIND_UNKNOWN);
     keep_elsewhere(&image.worker->heartbeat, fd);
     keep_elsewhere(&image.worker->control, fd);
+    int log = atomic_load(&image.worker->access.fd);
+    if (log == fd) {
+        keep_elsewhere(&log, fd);
+        atomic_store(&image.worker->access.fd, log);
+    }
 }
 
 /* A forked child is a process of its own, which beats only if it serves too. Its parent's word for
@@ -223,7 +234,9 @@ static int open_image(struct reeve_worker* worker) {
     reeve_take_numbers(worker);
     worker->collect = turns_collect;
     worker->reset = turns_reset;
-    worker->hello_flags = REEVE_HELLO_PRELOAD;
+    worker->hello_flags = REEVE_HELLO_PRELOAD | (worker->slow_ns != 0 ? REEVE_HELLO_SLOW : 0);
+    reeve_access_open(worker, DESCRIPTORS_LOOKED_AT);
+    atomic_store(&image.tells, worker->slow_ns != 0 || atomic_load(&worker->access.fd) >= 0);
     int64_t stop_signal = reeve_number_from("REEVE_STOP_SIGNAL", SIGRTMAX);
     image.stop_signal = stop_signal > 0 ? (int)stop_signal : 0;
     return reeve_registry_add(worker) == 0;
@@ -247,6 +260,7 @@ __attribute__((constructor)) static void begin(void) {
         if (worker->control >= 0) {
             table_exchange(worker->control, KIND_OWN);
         }
+        heads_note_log();
     }
     errno = saved_errno;
 }

@@ -82,8 +82,9 @@ void connection_release(uint32_t entry);
 uint32_t connections_used(void);
 
 /* turns.c: what bytes on a connection mean. `size` as the call returned it, errno as it left it. */
-void turn_read(uint32_t entry, ssize_t size);
-void turn_wrote(uint32_t entry, ssize_t size, size_t wanted, const void* bytes, size_t length);
+void turn_read(uint32_t entry, ssize_t size, const struct iovec* parts, size_t count);
+void turn_wrote(uint32_t entry, ssize_t size, size_t wanted, const struct iovec* parts,
+                size_t count);
 void turn_ended(uint32_t entry);  /* nothing more will be answered on it */
 void turn_closed(uint32_t entry); /* one of its descriptors is gone */
 void turns_collect(struct reeve_worker* worker, struct reeve_beat* beat, uint64_t* oldest_tick);
@@ -107,6 +108,8 @@ struct image {
     int stop_signal;
     int forked; /* not the process that was executed */
     ino_t heartbeat_inode;
+    _Atomic int tells;            /* an access log, or slow requests, are wanted */
+    _Atomic uint64_t log_look_ns; /* coarse: when to look at its path again */
 };
 extern struct image image __attribute__((visibility("hidden")));
 extern _Thread_local int inside __attribute__((visibility("hidden")));

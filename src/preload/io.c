@@ -13,20 +13,21 @@ static int before_read(uint32_t entry, int fd) {
     return watched;
 }
 
-static ssize_t after_read(uint32_t entry, ssize_t size, int watched, int peeked) {
+static ssize_t after_read(uint32_t entry, ssize_t size, int watched, int peeked,
+                          const struct iovec* parts, size_t count) {
     if (watched) {
         blocked_end();
     }
     if (entry >= KINDS && !peeked) {
-        turn_read(entry, size);
+        turn_read(entry, size, parts, count);
     }
     return size;
 }
 
-static ssize_t after_write(uint32_t entry, ssize_t size, size_t wanted, const void* bytes,
-                           size_t length) {
+static ssize_t after_write(uint32_t entry, ssize_t size, size_t wanted, const struct iovec* parts,
+                           size_t count) {
     if (entry >= KINDS) {
-        turn_wrote(entry, size, wanted, bytes, length);
+        turn_wrote(entry, size, wanted, parts, count);
     } else if (entry == KIND_OWN && !inside && size > 0) {
         stand_back();
     }
@@ -41,40 +42,53 @@ static size_t bytes_in(const struct iovec* parts, size_t count) {
     return sum;
 }
 
-#define READS(name, parameters, arguments, peeked)                         \
-    WRAP(ssize_t, name, parameters) {                                      \
-        uint32_t entry = entry_of(fd);                                     \
-        int watched = before_read(entry, fd);                              \
-        return after_read(entry, real()->name arguments, watched, peeked); \
+#define READS(name, parameters, arguments, peeked, parts, count)                         \
+    WRAP(ssize_t, name, parameters) {                                                    \
+        uint32_t entry = entry_of(fd);                                                   \
+        int watched = before_read(entry, fd);                                            \
+        return after_read(entry, real()->name arguments, watched, peeked, parts, count); \
     }
 
 /* Bytes that are looked at and left, and what is no bytes at all, begin no turn. */
 #define LEFT_THERE (flags & (MSG_PEEK | MSG_ERRQUEUE))
+#define ONE_PART   (&(struct iovec){buffer, size})
 
-READS(read, (int fd, void* buffer, size_t size), (fd, buffer, size), size == 0)
+READS(read, (int fd, void* buffer, size_t size), (fd, buffer, size), size == 0, ONE_PART, 1)
 READS(__read_chk, (int fd, void* buffer, size_t size, size_t room), (fd, buffer, size, room),
-      size == 0)
-READS(readv, (int fd, const struct iovec* parts, int count), (fd, parts, count), 0)
-READS(recv, (int fd, void* buffer, size_t size, int flags), (fd, buffer, size, flags), LEFT_THERE)
+      size == 0, ONE_PART, 1)
+READS(readv, (int fd, const struct iovec* parts, int count), (fd, parts, count), 0, parts,
+      count > 0 ? (size_t)count : 0)
+READS(recv, (int fd, void* buffer, size_t size, int flags), (fd, buffer, size, flags), LEFT_THERE,
+      ONE_PART, 1)
 READS(__recv_chk, (int fd, void* buffer, size_t size, size_t room, int flags),
-      (fd, buffer, size, room, flags), LEFT_THERE)
+      (fd, buffer, size, room, flags), LEFT_THERE, ONE_PART, 1)
 READS(recvfrom,
       (int fd, void* buffer, size_t size, int flags, struct sockaddr* from, socklen_t* length),
-      (fd, buffer, size, flags, from, length), LEFT_THERE)
+      (fd, buffer, size, flags, from, length), LEFT_THERE, ONE_PART, 1)
 READS(__recvfrom_chk,
       (int fd, void* buffer, size_t size, size_t room, int flags, struct sockaddr* from,
        socklen_t* length),
-      (fd, buffer, size, room, flags, from, length), LEFT_THERE)
-READS(recvmsg, (int fd, struct msghdr* message, int flags), (fd, message, flags), LEFT_THERE)
+      (fd, buffer, size, room, flags, from, length), LEFT_THERE, ONE_PART, 1)
+
+WRAP(ssize_t, recvmsg, (int fd, struct msghdr* message, int flags)) {
+    uint32_t entry = entry_of(fd);
+    int watched = before_read(entry, fd);
+    ssize_t got = real()->recvmsg(fd, message, flags);
+    return got > 0
+               ? after_read(entry, got, watched, LEFT_THERE, message->msg_iov, message->msg_iovlen)
+               : after_read(entry, got, watched, LEFT_THERE, NULL, 0);
+}
 
 WRAP(ssize_t, write, (int fd, const void* buffer, size_t size)) {
     uint32_t entry = entry_of(fd);
-    return after_write(entry, real()->write(fd, buffer, size), size, buffer, size);
+    return after_write(entry, real()->write(fd, buffer, size), size,
+                       &(struct iovec){(void*)buffer, size}, 1);
 }
 
 WRAP(ssize_t, send, (int fd, const void* buffer, size_t size, int flags)) {
     uint32_t entry = entry_of(fd);
-    return after_write(entry, real()->send(fd, buffer, size, flags), size, buffer, size);
+    return after_write(entry, real()->send(fd, buffer, size, flags), size,
+                       &(struct iovec){(void*)buffer, size}, 1);
 }
 
 WRAP(ssize_t, sendto,
@@ -82,14 +96,14 @@ WRAP(ssize_t, sendto,
       socklen_t length)) {
     uint32_t entry = entry_of(fd);
     ssize_t sent = real()->sendto(fd, buffer, size, flags, to, length);
-    return after_write(entry, sent, size, buffer, size);
+    return after_write(entry, sent, size, &(struct iovec){(void*)buffer, size}, 1);
 }
 
 static ssize_t after_parts(uint32_t entry, ssize_t size, const struct iovec* parts, size_t count) {
     if (entry < KINDS || count == 0) {
         return after_write(entry, size, 0, NULL, 0);
     }
-    return after_write(entry, size, bytes_in(parts, count), parts[0].iov_base, parts[0].iov_len);
+    return after_write(entry, size, bytes_in(parts, count), parts, count);
 }
 
 WRAP(ssize_t, writev, (int fd, const struct iovec* parts, int count)) {
@@ -123,5 +137,5 @@ WRAP(ssize_t, splice,
     ssize_t moved = real()->splice(from, from_at, to, to_at, size, flags);
     /* What the pipe held is all that there was; a full socket is an error of its own. */
     (void)after_write(writes, moved, moved > 0 ? (size_t)moved : size, NULL, 0);
-    return after_read(reads, moved, 0, 0);
+    return after_read(reads, moved, 0, 0, NULL, 0);
 }

@@ -4,7 +4,7 @@
  * written. What was read and never answered is an error. */
 #include <string.h>
 
-#include "preload/internal.h"
+#include "preload/heads.h"
 
 #define STRIPES          16u
 #define STREAM_SETTLE_NS 1000000000u /* nothing more came of an answer that came in parts */
@@ -61,9 +61,13 @@ void count_connection(void) {
     mark_fresh();
 }
 
+static uint64_t ns_between(uint64_t start, uint64_t end) {
+    return end > start ? reeve_ticks_to_ns(image.worker, end - start) : 0;
+}
+
 static void count_turn(uint64_t start, uint64_t last) {
     struct reeve_worker* worker = image.worker;
-    uint64_t ns = last > start ? reeve_ticks_to_ns(worker, last - start) : 0;
+    uint64_t ns = ns_between(start, last);
     struct stripe* sums = stripe();
     unsigned bucket = 0;
     while (bucket < REEVE_LATENCY_BUCKETS && ns > (uint64_t)latency_bounds_us[bucket] * 1000) {
@@ -82,9 +86,22 @@ static void count_turn(uint64_t start, uint64_t last) {
     }
 }
 
+static void tell_turn(uint32_t entry, const struct head_copy* copy, uint64_t ns) {
+    uint64_t slow_ns = image.worker->slow_ns;
+    if (slow_ns != 0 && ns >= slow_ns) {
+        head_tell_slow(entry, copy, ns);
+    }
+    head_log(copy, ns);
+}
+
+static int is_answering(uint32_t state) {
+    return phase_of(state) == PHASE_RESPONDING || phase_of(state) == PHASE_BLOCKED;
+}
+
 /* Takes a connection to another phase if it still is in the state seen, and counts the turn that
  * this ends. */
-static int move(struct connection* connection, uint32_t* seen, enum phase to) {
+static int move(uint32_t entry, uint32_t* seen, enum phase to) {
+    struct connection* connection = connection_at(entry);
     uint64_t start = get(&connection->start);
     uint64_t last = get(&connection->last);
     if (to == PHASE_READING) {
@@ -92,19 +109,27 @@ static int move(struct connection* connection, uint32_t* seen, enum phase to) {
         atomic_store_explicit(&connection->start, reeve_ticks(image.worker), memory_order_relaxed);
     }
     uint32_t before = *seen;
+    int ends =
+        is_answering(before) && to != PHASE_RESPONDING && to != PHASE_BLOCKED && is_own(before);
+    struct head_copy copy;
+    int tells = ends && heads_wanted();
+    if (tells) {
+        head_copy(entry, &copy);
+    }
     if (!atomic_compare_exchange_strong_explicit(&connection->state, seen, own(to),
                                                  memory_order_acq_rel, memory_order_acquire)) {
         return 0;
     }
-    enum phase from = phase_of(before);
-    int answering = from == PHASE_RESPONDING || from == PHASE_BLOCKED;
-    if (answering && to != PHASE_RESPONDING && to != PHASE_BLOCKED && is_own(before)) {
+    if (ends) {
         count_turn(start, last);
+    }
+    if (tells) {
+        tell_turn(entry, &copy, ns_between(start, last));
     }
     return 1;
 }
 
-void turn_read(uint32_t entry, ssize_t size) {
+void turn_read(uint32_t entry, ssize_t size, const struct iovec* parts, size_t count) {
     struct connection* connection = connection_at(entry);
     uint32_t seen = atomic_load_explicit(&connection->state, memory_order_acquire);
     for (;;) {
@@ -120,6 +145,9 @@ void turn_read(uint32_t entry, ssize_t size) {
                 }
                 break;
             case PHASE_READING:
+                if (size > 0 && is_own(seen) && heads_wanted()) {
+                    head_read(entry, parts, count, (size_t)size);
+                }
                 if (size <= 0 || is_own(seen)) {
                     return;
                 }
@@ -134,24 +162,30 @@ void turn_read(uint32_t entry, ssize_t size) {
                 break;
         }
         mark_fresh();
-        if (move(connection, &seen, to)) {
+        if (move(entry, &seen, to)) {
+            if (to == PHASE_READING && heads_wanted()) {
+                head_began(entry, parts, count, (size_t)size);
+            }
             return;
         }
     }
 }
 
 /* "HTTP/1.1 100 Continue" and its like are no answer yet; 101 is the last one. */
-static int starts_like(const void* bytes, size_t length, const char* code) {
-    return bytes != NULL && length >= 12 && memcmp(bytes, "HTTP/1.", 7) == 0 &&
-           memcmp((const char*)bytes + 8, code, strlen(code)) == 0;
+static int starts_like(const struct iovec* parts, size_t count, const char* code) {
+    const char* bytes = count > 0 ? parts[0].iov_base : NULL;
+    return bytes != NULL && parts[0].iov_len >= 12 && memcmp(bytes, "HTTP/1.", 7) == 0 &&
+           memcmp(bytes + 8, code, strlen(code)) == 0;
 }
 
-void turn_wrote(uint32_t entry, ssize_t size, size_t wanted, const void* bytes, size_t length) {
+void turn_wrote(uint32_t entry, ssize_t size, size_t wanted, const struct iovec* parts,
+                size_t count) {
     int full = size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (size <= 0 && !full) {
         return;
     }
     int slow = full || (size_t)size < wanted;
+    int kept = 0;
     struct connection* connection = connection_at(entry);
     uint32_t seen = atomic_load_explicit(&connection->state, memory_order_acquire);
     for (;;) {
@@ -163,8 +197,8 @@ void turn_wrote(uint32_t entry, ssize_t size, size_t wanted, const void* bytes, 
             case PHASE_ANSWERED:
             case PHASE_STREAMING: to = PHASE_STREAMING; break;
             case PHASE_READING:
-                if (size > 0 && starts_like(bytes, length, " 1") &&
-                    !starts_like(bytes, length, " 101")) {
+                if (size > 0 && starts_like(parts, count, " 1") &&
+                    !starts_like(parts, count, " 101")) {
                     return;
                 }
                 break;
@@ -175,14 +209,18 @@ void turn_wrote(uint32_t entry, ssize_t size, size_t wanted, const void* bytes, 
             atomic_store_explicit(&connection->last, reeve_ticks(image.worker),
                                   memory_order_relaxed);
         }
-        int tunnel = phase_of(seen) == PHASE_READING && starts_like(bytes, length, " 101");
+        if (size > 0 && !kept && to != PHASE_STREAMING && heads_wanted()) {
+            head_wrote(entry, parts, count, (size_t)size);
+            kept = 1;
+        }
+        int tunnel = phase_of(seen) == PHASE_READING && starts_like(parts, count, " 101");
         if (seen == own(to)) {
             return;
         }
-        if (move(connection, &seen, to)) {
+        if (move(entry, &seen, to)) {
             seen = own(to);
             if (tunnel) {
-                (void)move(connection, &seen, PHASE_TUNNEL);
+                (void)move(entry, &seen, PHASE_TUNNEL);
             }
             return;
         }
@@ -192,8 +230,8 @@ void turn_wrote(uint32_t entry, ssize_t size, size_t wanted, const void* bytes, 
 void turn_ended(uint32_t entry) {
     struct connection* connection = connection_at(entry);
     uint32_t seen = atomic_load_explicit(&connection->state, memory_order_acquire);
-    while (phase_of(seen) == PHASE_RESPONDING || phase_of(seen) == PHASE_BLOCKED) {
-        if (move(connection, &seen, PHASE_TUNNEL)) {
+    while (is_answering(seen)) {
+        if (move(entry, &seen, PHASE_TUNNEL)) {
             return;
         }
     }
@@ -214,15 +252,14 @@ void turn_closed(uint32_t entry) {
 }
 
 /* Ends the turns whose answers have settled. */
-static void settle(struct connection* connection, uint32_t* seen, uint64_t now) {
+static void settle(uint32_t entry, uint32_t* seen, uint64_t now) {
     enum phase phase = phase_of(*seen);
     if ((phase != PHASE_RESPONDING && phase != PHASE_STREAMING) || !is_own(*seen)) {
         return;
     }
-    uint64_t last = get(&connection->last);
-    uint64_t quiet = now > last ? reeve_ticks_to_ns(image.worker, now - last) : 0;
+    uint64_t quiet = ns_between(get(&connection_at(entry)->last), now);
     uint64_t settled = phase == PHASE_STREAMING ? STREAM_SETTLE_NS : PART_SETTLE_NS;
-    if ((quiet >= settled || image.leaving) && move(connection, seen, PHASE_ANSWERED)) {
+    if ((quiet >= settled || image.leaving) && move(entry, seen, PHASE_ANSWERED)) {
         *seen = own(PHASE_ANSWERED);
     }
 }
@@ -230,6 +267,20 @@ static void settle(struct connection* connection, uint32_t* seen, uint64_t now) 
 static int in_flight(uint32_t state) {
     enum phase phase = phase_of(state);
     return is_own(state) && (phase == PHASE_READING || phase == PHASE_BLOCKED);
+}
+
+/* Of a request that is under way. */
+static void tell_slow(uint32_t entry, uint32_t state, uint64_t ns) {
+    struct head_copy copy;
+    uint64_t slow_ns = image.worker->slow_ns;
+    if (slow_ns == 0 || ns < slow_ns) {
+        return;
+    }
+    head_copy(entry, &copy);
+    struct connection* connection = connection_at(entry);
+    if (atomic_load_explicit(&connection->state, memory_order_acquire) == state) {
+        head_tell_slow(entry, &copy, ns);
+    }
 }
 
 /* Called where no other beat is being made, so what is read here never goes back. */
@@ -240,11 +291,12 @@ void turns_collect(struct reeve_worker* worker, struct reeve_beat* beat, uint64_
     for (uint32_t entry = KINDS; entry < used + KINDS; entry++) {
         struct connection* connection = connection_at(entry);
         uint32_t state = atomic_load_explicit(&connection->state, memory_order_acquire);
-        settle(connection, &state, now);
+        settle(entry, &state, now);
         if (in_flight(state)) {
             uint64_t start = get(&connection->start);
             beat->in_flight++;
             *oldest_tick = start < *oldest_tick ? start : *oldest_tick;
+            tell_slow(entry, state, ns_between(start, now));
         }
     }
     for (unsigned i = 0; i < STRIPES; i++) {
@@ -271,12 +323,11 @@ int turns_busy(int patient) {
     for (uint32_t entry = KINDS; entry < used + KINDS; entry++) {
         struct connection* connection = connection_at(entry);
         uint32_t state = atomic_load_explicit(&connection->state, memory_order_acquire);
-        settle(connection, &state, now);
+        settle(entry, &state, now);
         if (!is_own(state)) {
             continue;
         }
-        uint64_t start = get(&connection->start);
-        uint64_t age = now > start ? reeve_ticks_to_ns(image.worker, now - start) : 0;
+        uint64_t age = ns_between(get(&connection->start), now);
         switch (phase_of(state)) {
             case PHASE_READING:
             case PHASE_BLOCKED:

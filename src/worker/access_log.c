@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -207,25 +208,74 @@ size_t reeve_access_format(const struct access_log* log, const struct access_ent
     return line.size;
 }
 
-void reeve_access_write(struct reeve_worker* worker, const struct access_entry* entry) {
-    int fd = atomic_load_explicit(&worker->access.fd, memory_order_acquire);
-    if (fd < 0) {
+static int open_file(const char* path) {
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+/* A program may close what it does not know: then the number is another file's by now. */
+static int is_ours(const struct access_log* log, int fd) {
+    struct stat status;
+    return fd >= 0 && fstat(fd, &status) == 0 &&
+           status.st_ino == atomic_load_explicit(&log->inode, memory_order_relaxed);
+}
+
+/* Takes the file over, under a number that the program does not count on. */
+static void use(struct access_log* log, int fd) {
+    struct stat status;
+    if (fd >= 0 && fd < log->lowest) {
+        int low = fd;
+        fd = fcntl(low, F_DUPFD_CLOEXEC, log->lowest);
+        close(low);
+    }
+    if (fd >= 0 && fstat(fd, &status) == 0) {
+        atomic_store_explicit(&log->inode, status.st_ino, memory_order_relaxed);
+    }
+    atomic_store_explicit(&log->fd, fd, memory_order_release);
+}
+
+void reeve_access_reopen(struct reeve_worker* worker) {
+    struct access_log* log = &worker->access;
+    if (log->path[0] != '/') {
         return;
     }
     int saved_errno = errno;
-    char line[ACCESS_LINE_MAX];
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME_COARSE, &wall);
-    uint64_t wall_ns = (uint64_t)wall.tv_sec * 1000000000 + (uint64_t)wall.tv_nsec;
-    size_t size = reeve_access_format(&worker->access, entry, wall_ns, line);
-    /* Whole or not at all: a full disk costs lines, not the service. */
-    while (write(fd, line, size) < 0 && errno == EINTR) {
+    int fd = atomic_load_explicit(&log->fd, memory_order_acquire);
+    int fresh = open_file(log->path);
+    struct stat status;
+    if (fresh < 0 && !is_ours(log, fd)) {
+        atomic_store(&log->fd, -1);
+    } else if (fresh >= 0 && !is_ours(log, fd)) {
+        use(log, fresh);
+    } else if (fresh >= 0 && fstat(fresh, &status) == 0) {
+        /* Keeps the number, so that a thread that is about to write finds the one or the other. */
+        (void)dup3(fresh, fd, O_CLOEXEC);
+        atomic_store_explicit(&log->inode, status.st_ino, memory_order_relaxed);
+        close(fresh);
     }
     errno = saved_errno;
 }
 
-static int open_file(const char* path) {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+void reeve_access_write(struct reeve_worker* worker, const struct access_entry* entry) {
+    struct access_log* log = &worker->access;
+    int fd = atomic_load_explicit(&log->fd, memory_order_acquire);
+    if (fd < 0) {
+        return;
+    }
+    int saved_errno = errno;
+    if (!is_ours(log, fd)) {
+        atomic_store(&log->fd, -1);
+        reeve_access_reopen(worker);
+        fd = atomic_load(&log->fd);
+    }
+    char line[ACCESS_LINE_MAX];
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME_COARSE, &wall);
+    uint64_t wall_ns = (uint64_t)wall.tv_sec * 1000000000 + (uint64_t)wall.tv_nsec;
+    size_t size = reeve_access_format(log, entry, wall_ns, line);
+    /* Whole or not at all: a full disk costs lines, not the service. */
+    while (fd >= 0 && write(fd, line, size) < 0 && errno == EINTR) {
+    }
+    errno = saved_errno;
 }
 
 /* 0: it does not fit, or there is none. What is in the environment the program may overwrite. */
@@ -239,7 +289,7 @@ static int copy_variable(const char* name, char* copy, size_t room) {
     return 1;
 }
 
-void reeve_access_open(struct reeve_worker* worker) {
+void reeve_access_open(struct reeve_worker* worker, int lowest) {
     struct access_log* log = &worker->access;
     const char* format = getenv("REEVE_ACCESS_LOG_FORMAT");
     atomic_store(&log->fd, -1);
@@ -250,36 +300,19 @@ void reeve_access_open(struct reeve_worker* worker) {
     log->json = format != NULL && strcmp(format, "json") == 0;
     log->slot = slot > 0 ? (uint32_t)slot : 0;
     (void)copy_variable("REEVE_POOL", log->pool, sizeof log->pool);
+    log->lowest = lowest;
     if (strcmp(log->path, "-") == 0) {
         /* A copy: whatever the program makes of its stdout, lines go where it was. */
         log->path[0] = '\0';
-        atomic_store(&log->fd, fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+        use(log, fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, lowest));
     } else if (log->path[0] == '/') {
-        atomic_store(&log->fd, open_file(log->path));
+        use(log, open_file(log->path));
     }
-}
-
-/* Keeps the number, so that a thread that is about to write finds the one file or the other. */
-void reeve_access_reopen(struct reeve_worker* worker) {
-    struct access_log* log = &worker->access;
-    int fd = atomic_load(&log->fd);
-    if (log->path[0] != '/') {
-        return;
-    }
-    int saved_errno = errno;
-    int fresh = open_file(log->path);
-    if (fresh >= 0 && fd < 0) {
-        atomic_store(&log->fd, fresh);
-    } else if (fresh >= 0) {
-        (void)dup3(fresh, fd, O_CLOEXEC);
-        close(fresh);
-    }
-    errno = saved_errno;
 }
 
 void reeve_access_close(struct reeve_worker* worker) {
     int fd = atomic_exchange(&worker->access.fd, -1);
-    if (fd >= 0) {
+    if (is_ours(&worker->access, fd)) {
         close(fd);
     }
 }

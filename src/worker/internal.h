@@ -20,6 +20,8 @@
 /* Where lines of the access log go. */
 struct access_log {
     _Atomic int fd; /* -1 = nowhere */
+    _Atomic ino_t inode;
+    int lowest; /* number that it may have */
     int json;
     char path[ACCESS_PATH_MAX]; /* empty: stdout */
     char pool[REEVE_NAME_MAX + 1];
@@ -148,7 +150,7 @@ void reeve_send_slow(struct reeve_worker* worker, uint64_t duration_ns, struct r
                      struct reeve_text target);
 
 /* access_log.c */
-void reeve_access_open(struct reeve_worker* worker);
+void reeve_access_open(struct reeve_worker* worker, int lowest); /* descriptor to use */
 void reeve_access_close(struct reeve_worker* worker);
 void reeve_access_reopen(struct reeve_worker* worker);
 void reeve_access_write(struct reeve_worker* worker, const struct access_entry* entry);

@@ -68,7 +68,7 @@ enum reeve_worker_result reeve_worker_open(struct reeve_worker** out, unsigned f
     set_cloexec(worker->control);
     reeve_take_numbers(worker);
     take_sockets(worker);
-    reeve_access_open(worker);
+    reeve_access_open(worker, FIRST_SOCKET);
     if (worker->heartbeat >= 0) {
         reeve_clock_open(worker);
     }

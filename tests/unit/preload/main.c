@@ -211,6 +211,119 @@ static void test_drain(const char* mode) {
     close(connection);
 }
 
+static char log_path[64];
+
+static void want_log(void) {
+    snprintf(log_path, sizeof log_path, "/tmp/reeve-unit-preload-%d.log", (int)getpid());
+    unlink(log_path);
+    setenv("REEVE_ACCESS_LOG", log_path, 1);
+}
+
+/* Lines of the access log, each checked for what was asked. */
+static unsigned count_lines(const char* path) {
+    char line[8192];
+    unsigned lines = 0;
+    FILE* file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        CHECK(strncmp(line, "127.0.0.1 - - [", 15) == 0);
+        CHECK(strstr(line, " +0000] \"GET /asked HTTP/1.1\" 200 0 \"-\" \"-\"\n") != NULL);
+        lines++;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return lines;
+}
+
+static int has_lines(const struct subject* subject, uint64_t count) {
+    (void)subject;
+    return count_lines(log_path) >= count;
+}
+
+static void* ask_http(void* argument) {
+    int connection = connect_to(argument);
+    for (int i = 0; i < REQUESTS / 5; i++) {
+        ask(connection, "GET /asked HTTP/1.1\n");
+        ask(connection, "hello\n");
+    }
+    close(connection);
+    return NULL;
+}
+
+/* Requests would be missing in the access log or be there twice; a program that tidies up its
+ * descriptors would have lines written into what it opened. */
+static void test_access_log(const char* mode) {
+    pthread_t clients[CLIENTS];
+    want_log();
+    struct subject subject = start_subject(mode, 50);
+    for (int i = 0; i < CLIENTS; i++) {
+        CHECK(pthread_create(&clients[i], NULL, ask_http, &subject) == 0);
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        CHECK(pthread_join(clients[i], NULL) == 0);
+    }
+    wait_requests(&subject, (uint64_t)CLIENTS * REQUESTS / 5 * 2);
+    wait_until(&subject, has_lines, CLIENTS * REQUESTS / 5, "lines");
+    end_subject(&subject);
+    CHECK(count_lines(log_path) == CLIENTS * REQUESTS / 5);
+    unlink(log_path);
+}
+
+/* After a rotation lines would go into the file that was moved away. */
+static void test_access_log_rotated(const char* mode) {
+    char moved[80];
+    want_log();
+    snprintf(moved, sizeof moved, "%s.1", log_path);
+    struct subject subject = start_subject(mode, 50);
+    int connection = connect_to(&subject);
+    ask(connection, "GET /asked HTTP/1.1\n");
+    wait_until(&subject, has_lines, 1, "a line");
+    CHECK(rename(log_path, moved) == 0);
+    if (strcmp(mode, "processes") != 0) {
+        (void)wait_ready(&subject);
+        struct reeve_header reopen = {REEVE_CONTROL_MAGIC, REEVE_PROTOCOL_VERSION, REEVE_REOPEN,
+                                      sizeof reopen};
+        CHECK(send(subject.control, &reopen, sizeof reopen, 0) == sizeof reopen);
+    }
+    /* Those who do not hear of it look every second. */
+    for (int64_t tried = 0; count_lines(log_path) == 0; tried++) {
+        CHECK(tried < 1000);
+        ask(connection, "GET /asked HTTP/1.1\n");
+        wait_beats(&subject, 1);
+    }
+    close(connection);
+    uint64_t asked = requests_of(&subject);
+    end_subject(&subject);
+    CHECK(count_lines(moved) >= 1 && count_lines(moved) + count_lines(log_path) >= asked);
+    unlink(moved);
+    unlink(log_path);
+}
+
+/* A slow request would not be told, or without its name, or more than once. */
+static void test_slow(const char* mode) {
+    setenv("REEVE_SLOW_REQUEST", "50", 1);
+    struct subject subject = start_subject(mode, 50);
+    CHECK(wait_ready(&subject).flags & REEVE_HELLO_SLOW);
+    int connection = connect_to(&subject);
+    ask(connection, "GET /asked HTTP/1.1\n");
+    ask(connection, "GET /slow/one HTTP/1.1\n");
+    ask(connection, "GET /slow/two HTTP/1.1\n");
+    for (int i = 0; i < 2; i++) {
+        struct {
+            struct reeve_slow head;
+            char text[13];
+        } slow;
+        wait_message(&subject, REEVE_SLOW, &slow, sizeof slow.head + sizeof slow.text);
+        CHECK(slow.head.duration_ns >= 50000000 && slow.head.text_size == sizeof slow.text);
+        CHECK(memcmp(slow.text, i == 0 ? "GET /slow/one" : "GET /slow/two", 13) == 0);
+    }
+    close(connection);
+    wait_beats(&subject, 5);
+    char byte = 0;
+    CHECK(recv(subject.control, &byte, 1, MSG_DONTWAIT) < 0);
+    end_subject(&subject);
+}
+
 static const struct test {
     const char* name;
     void (*run)(void);
@@ -234,6 +347,14 @@ static const struct test {
     {"descriptors", test_descriptors, NULL, NULL},
     {"native", test_native, NULL, NULL},
     {"exec", test_exec, NULL, NULL},
+    {"access_log_epoll", NULL, test_access_log, "epoll"},
+    {"access_log_threads", NULL, test_access_log, "threads"},
+    {"access_log_processes", NULL, test_access_log, "processes"},
+    {"access_log_descriptors", NULL, test_access_log, "descriptors"},
+    {"access_log_rotated", NULL, test_access_log_rotated, "epoll"},
+    {"access_log_rotated_unheard", NULL, test_access_log_rotated, "processes"},
+    {"slow_epoll", NULL, test_slow, "epoll"},
+    {"slow_threads", NULL, test_slow, "threads"},
     {"drain_epoll", NULL, test_drain, "epoll"},
     {"drain_poll", NULL, test_drain, "poll"},
     {"drain_select", NULL, test_drain, "select"},

@@ -3,7 +3,8 @@
  *   b  do not come back until the next signal           s  answer by sendfile
  *   p  answer by splice                                  d  answer on a copy of the descriptor
  *   v  run a helper by vfork that closes all it has      f  the same by fork
- *   c  "100 Continue" first                              n  no answer, close */
+ *   c  "100 Continue" first                              n  no answer, close
+ *   G  an answer of HTTP, after a while for /slow */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -78,6 +79,12 @@ static void answer(int fd, const char* line) {
         case 'v': run_helper(1); break;
         case 'f': run_helper(0); break;
         case 'c': CHECK(write(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25) == 25); return;
+        case 'G':
+            if (strstr(line, "/slow") != NULL) {
+                (void)poll(NULL, 0, 100);
+            }
+            CHECK(send(fd, "HTTP/1.1 200 OK\n", 16, MSG_NOSIGNAL) == 16);
+            return;
         default: break;
     }
     CHECK(send(fd, "answer\n", 7, MSG_NOSIGNAL) == 7);

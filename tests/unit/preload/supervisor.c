@@ -217,9 +217,7 @@ static int wait_for_end(struct subject* subject, int insistent) {
     return status;
 }
 
-int wait_end(struct subject* subject) {
-    return wait_for_end(subject, 0);
-}
+int wait_end(struct subject* subject) { return wait_for_end(subject, 0); }
 
 int wait_stopped(struct subject* subject) {
     /* ThreadSanitizer holds a signal back until a later call, and then no wait is interrupted. */
