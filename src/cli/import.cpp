@@ -1,9 +1,9 @@
 // `reeve import`: reads another manager's files and writes a configuration and a report.
 #include "cli/import.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -13,6 +13,7 @@
 
 #include "cli/exit_code.hpp"
 #include "config/words.hpp"
+#include "import/env_file.hpp"
 #include "import/execute.hpp"
 #include "import/procfile.hpp"
 #include "import/supervisord.hpp"
@@ -46,9 +47,12 @@ std::vector<std::string> whole_environment() {
     return out;
 }
 
-std::string variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
+/// Empty where it is not set.
+std::string value_of(const std::string& name, const std::vector<std::string>& environment) {
+    const auto found =
+        std::find_if(environment.begin(), environment.end(),
+                     [&](const std::string& entry) { return entry.starts_with(name + "="); });
+    return found == environment.end() ? "" : found->substr(name.size() + 1);
 }
 
 /// The interpreter of the gunicorn that a command line begins with, which knows its packages.
@@ -68,38 +72,6 @@ const std::string* config_of(const imports::GunicornLine& line) {
     return nullptr;
 }
 
-Result import_gunicorn(const Import& import, Failure& failure) {
-    imports::Gunicorn from;
-    from.client = import.client;
-    from.port = !variable("PORT").empty();
-    std::error_code error;
-    from.cwd = fs::current_path(error).string();
-    auto line = imports::read_gunicorn_line(import.arguments, "command line");
-    if (!line.ok()) {
-        failure.exit_code = exit_usage;
-        return Result::failure(line.error);
-    }
-    from.line = std::move(line.value);
-    if (const auto words = config::split_command(variable("GUNICORN_CMD_ARGS")); words.ok()) {
-        auto read = imports::read_gunicorn_line(words.value, "GUNICORN_CMD_ARGS");
-        if (!read.ok()) return Result::failure("GUNICORN_CMD_ARGS: " + read.error);
-        from.environment = std::move(read.value);
-    }
-    const auto* named = config_of(from.line);
-    if (named == nullptr) named = config_of(from.environment);
-    imports::Execution execution;
-    execution.location = named != nullptr ? *named : import.file;
-    execution.python = import.python.empty() ? python_of(from.line.program) : import.python;
-    if (execution.python.empty()) execution.python = "python3";
-    execution.environment = whole_environment();
-    std::string said;
-    auto file = imports::execute_gunicorn_file(execution, said);
-    if (!said.empty()) std::cerr << said << (said.ends_with('\n') ? "" : "\n");
-    if (!file.ok()) return Result::failure(file.error);
-    from.file = std::move(file.value);
-    return imports::translate(from);
-}
-
 /// A file as text: a regular one, and not without end.
 config::Parsed<std::string> read_text(const std::string& path) {
     using Text = config::Parsed<std::string>;
@@ -114,6 +86,79 @@ config::Parsed<std::string> read_text(const std::string& path) {
         text.append(reinterpret_cast<const char*>(buffer.data()), *count);
         if (text.size() > file_max) return Text::failure("it is larger than 1 MiB");
     }
+}
+
+/// Takes over what a service says: its command line, its environment, where it runs.
+std::string read_service(const std::string& path, imports::Gunicorn& from,
+                         imports::Execution& execution, std::vector<std::string>& arguments) {
+    const auto text = read_text(path);
+    if (!text.ok()) return path + ": " + text.error;
+    auto unit = imports::read_unit(text.value, fs::path{path}.filename().string());
+    if (!unit.ok()) return unit.error;
+    from.unit = std::move(unit.value);
+    auto& files = from.unit.environment_files;
+    std::vector<std::pair<std::string, std::string>> variables = from.unit.environment;
+    for (auto file = files.begin(); file != files.end();) {
+        const bool optional = file->starts_with('-');
+        const auto values = read_text(file->substr(optional ? 1 : 0));
+        if (!values.ok() && !optional) return path + ": " + *file + ": " + values.error;
+        const auto more = imports::read_env_file(values.value);
+        variables.insert(variables.end(), more.begin(), more.end());
+        file = values.ok() ? file + 1 : files.erase(file);
+    }
+    // The last one wins, as in systemd.
+    for (const auto& [name, value] : variables) {
+        auto& all = execution.environment;
+        all.erase(std::remove_if(all.begin(), all.end(),
+                                 [&, &key = name](const std::string& entry) {
+                                     return entry.starts_with(key + "=");
+                                 }),
+                  all.end());
+        all.push_back(name + "=" + value);
+        execution.fixed.push_back(name);
+    }
+    from.cwd = execution.cwd = from.unit.cwd;
+    arguments = from.unit.command;
+    return {};
+}
+
+Result import_gunicorn(const Import& import, Failure& failure) {
+    imports::Gunicorn from;
+    from.client = import.client;
+    std::error_code error;
+    from.cwd = fs::current_path(error).string();
+    imports::Execution execution;
+    execution.environment = whole_environment();
+    auto arguments = import.arguments;
+    const bool service = import.file.ends_with(".service");
+    if (service) {
+        const auto trouble = read_service(import.file, from, execution, arguments);
+        if (!trouble.empty()) return Result::failure(trouble);
+    }
+    auto line = imports::read_gunicorn_line(std::move(arguments), "command line");
+    if (!line.ok()) {
+        failure.exit_code = exit_usage;
+        return Result::failure(line.error);
+    }
+    from.line = std::move(line.value);
+    const auto& all = execution.environment;
+    from.port = !value_of("PORT", all).empty();
+    if (const auto words = config::split_command(value_of("GUNICORN_CMD_ARGS", all)); words.ok()) {
+        auto read = imports::read_gunicorn_line(words.value, "GUNICORN_CMD_ARGS");
+        if (!read.ok()) return Result::failure("GUNICORN_CMD_ARGS: " + read.error);
+        from.environment = std::move(read.value);
+    }
+    const auto* named = config_of(from.line);
+    if (named == nullptr) named = config_of(from.environment);
+    execution.location = named != nullptr ? *named : service ? "" : import.file;
+    execution.python = import.python.empty() ? python_of(from.line.program) : import.python;
+    if (execution.python.empty()) execution.python = "python3";
+    std::string said;
+    auto file = imports::execute_gunicorn_file(execution, said);
+    if (!said.empty()) std::cerr << said << (said.ends_with('\n') ? "" : "\n");
+    if (!file.ok()) return Result::failure(file.error);
+    from.file = std::move(file.value);
+    return imports::translate(from);
 }
 
 std::vector<std::string> find_files(const std::string& pattern) {
@@ -150,7 +195,9 @@ Result import_procfile(const Import& import) {
         const auto variables = read_text(beside.string());
         if (!variables.ok()) return Result::failure(beside.string() + ": " + variables.error);
         from.env_file = beside.string();
-        from.env_names = imports::names_in_env_file(variables.value);
+        for (const auto& [name, value] : imports::read_env_file(variables.value)) {
+            from.env_names.insert(name);
+        }
     }
     return imports::translate(from);
 }

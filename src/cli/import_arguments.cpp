@@ -27,7 +27,7 @@ std::optional<int> place_of(const std::string& word, const std::vector<std::stri
 ImportFlags::ImportFlags(CLI::App& parent)
     : app_{*parent.add_subcommand("import", "Write a configuration from another manager's")} {
     app_.add_option("KIND", kind_, "gunicorn, supervisord or procfile")->required();
-    app_.add_option("FILE", import_.file, "Its file (gunicorn.conf.py, Procfile)");
+    app_.add_option("FILE", import_.file, "Its file, or the unit of gunicorn (*.service)");
     app_.add_option("-o,--output", import_.output, "Where to write; without it, standard output")
         ->type_name("FILE");
     app_.add_flag("--force", import_.force, "Replace a file that is there");

@@ -1,6 +1,7 @@
 // Executes a Gunicorn configuration with the user's Python.
 #include "import/execute.hpp"
 
+#include "config/words.hpp"
 #include "import/script.hpp"
 #include "os/capture.hpp"
 
@@ -26,8 +27,13 @@ std::string setting_names() {
 config::Parsed<GunicornFile> execute_gunicorn_file(const Execution& execution, std::string& said) {
     using Result = config::Parsed<GunicornFile>;
     os::CaptureRequest request;
-    request.argv = {execution.python, "-c", std::string{gunicorn_script}, execution.location,
-                    setting_names()};
+    request.argv = {execution.python,
+                    "-c",
+                    std::string{gunicorn_script},
+                    execution.location,
+                    setting_names(),
+                    config::join(execution.fixed, ",")};
+    request.cwd = execution.cwd;
     request.env = execution.environment;
     request.within = within;
     request.output_max = answer_max;

@@ -9,6 +9,7 @@
 
 #include "config/problem.hpp"
 #include "import/imported.hpp"
+#include "import/unit.hpp"
 
 namespace reeve::imports {
 
@@ -85,6 +86,7 @@ config::Parsed<GunicornFile> read_gunicorn_answer(std::string_view json,
 
 /// Everything that decides.
 struct Gunicorn {
+    Unit unit;  ///< the service that ran it, if one was named
     GunicornFile file;
     GunicornLine environment;  ///< GUNICORN_CMD_ARGS
     GunicornLine line;

@@ -277,6 +277,32 @@ Entry GunicornCommand::entry_of(const Given& given) const {
     return out;
 }
 
+std::vector<Given> winners(const Gunicorn& from) {
+    std::vector<Given> out;
+    // What the service says holds where gunicorn itself was told nothing.
+    const auto add = [&](const char* name, const std::string& value) {
+        if (!value.empty())
+            out.push_back(
+                {find_gunicorn_setting(name), {Kind::text, value, {}}, from_the_unit, {}});
+    };
+    add("user", from.unit.user);
+    add("group", from.unit.group);
+    add("umask", from.unit.umask);
+    for (const auto* given : {&from.file.given, &from.environment.given, &from.line.given}) {
+        for (const auto& one : *given) {
+            const auto there = std::find_if(out.begin(), out.end(), [&](const Given& other) {
+                return other.setting == one.setting;
+            });
+            if (there == out.end()) {
+                out.push_back(one);
+            } else {
+                *there = one;
+            }
+        }
+    }
+    return out;
+}
+
 Text log_level_of(const Given& given) {
     if (!given.with.empty()) return {given.with.front(), true};
     const auto level = lower(given.value.text);

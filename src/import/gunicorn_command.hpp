@@ -23,6 +23,12 @@ struct GunicornCommand {
     [[nodiscard]] Entry entry_of(const Given& given) const;
 };
 
+/// Where a setting is from that the report has under its name in the unit.
+constexpr auto from_the_unit = "unit";
+
+/// What wins of all places, one for each setting.
+std::vector<Given> winners(const Gunicorn& from);
+
 /// The level as uvicorn and reeve name it. gunicorn takes one that it does not know for info.
 Text log_level_of(const Given& given);
 

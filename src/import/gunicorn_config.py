@@ -1,6 +1,7 @@
 """Executes a Gunicorn configuration as Gunicorn does, and prints as JSON what it sets.
 
-Usage: python3 -c SCRIPT LOCATION NAME,NAME...
+Usage: python3 -c SCRIPT LOCATION NAME,NAME... FIXED,FIXED...
+FIXED: variables of the environment that have a value, so that it is the default.
 LOCATION: a file, file:FILE, python:MODULE, or nothing for ./gunicorn.conf.py where it exists.
 The configuration runs in children of this process: once as it is, and again with other values of
 the environment variables that it reads and other numbers of CPUs, to see what depends on them.
@@ -200,9 +201,9 @@ def merge(probed, base, number, reference):
 class Search:
     """Finds out which settings depend on which variables and on the number of CPUs."""
 
-    def __init__(self, location, names, environment, first):
+    def __init__(self, location, names, environment, first, fixed):
         self.location, self.names, self.first = location, names, first
-        self.environment = environment
+        self.environment, self.fixed = environment, fixed
         self.until = time.monotonic() + SECONDS_MORE
         self.complete = True
         self.read, self.bare, self.required = [], environment, {}
@@ -217,7 +218,7 @@ class Search:
         self.complete = self.complete and len(self.read) + len(new) <= VARIABLES_MAX
         self.read = (self.read + new)[:VARIABLES_MAX]
         self.bare = {key: value for key, value in self.environment.items()
-                     if key not in self.read}
+                     if key not in self.read or key in self.fixed}
         return bool(new)
 
     def find_base(self):
@@ -363,7 +364,7 @@ def beside(program):
     return shutil.which(program, path=os.path.join(sys.prefix, 'bin'))
 
 
-def main(location, names):
+def main(location, names, fixed):
     answer = {'python': '.'.join(map(str, sys.version_info[:3])), 'location': None, 'settings': {},
               'complete': True, 'programs': {}}
     for program in ('uvicorn', 'gunicorn', 'python3'):
@@ -379,7 +380,7 @@ def main(location, names):
     first = run(location, names, environment, heard=True)
     if 'error' in first:
         return {**answer, 'error': first['error']}
-    search = Search(location, names, environment, first)
+    search = Search(location, names, environment, first, fixed)
     search.look_at_cpus()
     search.look_at_variables()
     path = path_of(location)
@@ -393,4 +394,4 @@ def main(location, names):
 
 
 if __name__ == '__main__':
-    print(json.dumps(main(sys.argv[1], sys.argv[2].split(','))))
+    print(json.dumps(main(sys.argv[1], sys.argv[2].split(','), sys.argv[3].split(','))))

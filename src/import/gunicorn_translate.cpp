@@ -19,24 +19,6 @@ constexpr unsigned mode_max = 0777;
 /// A short name is near too many others to be taken for a typing error.
 constexpr std::size_t short_name = 6;
 
-/// What wins of the three places, one for each setting.
-std::vector<Given> winners(const Gunicorn& from) {
-    std::vector<Given> out;
-    for (const auto* given : {&from.file.given, &from.environment.given, &from.line.given}) {
-        for (const auto& one : *given) {
-            const auto there = std::find_if(out.begin(), out.end(), [&](const Given& other) {
-                return other.setting == one.setting;
-            });
-            if (there == out.end()) {
-                out.push_back(one);
-            } else {
-                *there = one;
-            }
-        }
-    }
-    return out;
-}
-
 class Translation {
 public:
     explicit Translation(const Gunicorn& from)
@@ -46,6 +28,7 @@ public:
         if (!command_.error.empty()) return Result::failure(command_.error);
         pool_.name = "web";
         pool_.command = command_.command;
+        take_unit();
         for (const auto& given : given_) take(given);
         take_defaults();
         write_sockets();
@@ -87,6 +70,23 @@ private:
         entry.becomes = key + ": " + yaml;
     }
 
+    /// What the service of systemd says beside the command line.
+    void take_unit() {
+        const auto& unit = from_.unit;
+        for (const auto& entry : unit.entries) out_.report.add(entry);
+        for (const auto& [name, value] : unit.environment) env_.emplace_back(name, Text{value});
+        if (!unit.nofile.empty()) {
+            pool_.options.set("rlimits", "{nofile: " + yaml_scalar({unit.nofile}) + "}");
+        }
+        if (unit.environment_files.empty()) return;
+        const auto& file = unit.environment_files.front();
+        pool_.options.set("env_file", yaml_scalar({file.substr(file.starts_with('-') ? 1 : 0)}));
+        if (unit.environment_files.size() == 1) return;
+        out_.report.notes.emplace_back(
+            "A pool has one env_file: put the variables of the other "
+            "EnvironmentFile= lines into it, or into env.");
+    }
+
     void take(const Given& given) {
         const auto& setting = *given.setting;
         auto entry = command_.entry_of(given);
@@ -122,7 +122,7 @@ private:
             env_.emplace_back("PYTHONPATH", pythonpath(given.value.text));
         }
         note_dependencies(given, entry);
-        out_.report.add(std::move(entry));
+        if (given.from != from_the_unit) out_.report.add(std::move(entry));
     }
 
     void take_workers(const Given& given, Entry& entry) {
@@ -341,9 +341,11 @@ private:
                              " by `reeve import gunicorn`. `reeve check -c FILE` validates it, "
                              "`reeve config --reference` explains every option.";
         for (const auto& note : command_.notes) out_.report.notes.push_back(note);
-        out_.report.notes.emplace_back(
-            "What the old unit or container put into the environment goes into env or env_file of "
-            "the pool, or, where ${VAR} stands in this file, into reeve's own environment.");
+        if (from_.unit.command.empty())
+            out_.report.notes.emplace_back(
+                "What the old unit or container put into the environment goes into env or env_file "
+                "of "
+                "the pool, or, where ${VAR} stands in this file, into reeve's own environment.");
         if (!from_.file.complete) {
             out_.report.notes.emplace_back(
                 "The file reads more environment variables than were looked at: see whether a "

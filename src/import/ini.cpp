@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "import/env_file.hpp"
+
 namespace reeve::imports {
 
 namespace {
@@ -10,12 +12,6 @@ namespace {
 using Result = config::Parsed<std::vector<IniSection>>;
 
 constexpr std::string_view blanks = " \t\r\f\v";
-
-std::string_view trimmed(std::string_view text) {
-    const auto begin = text.find_first_not_of(blanks);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
 
 /// Without " ; comment" and " # comment": a mark counts at the beginning and behind a blank.
 std::string_view without_comment(std::string_view line) {

@@ -8,6 +8,7 @@
 #include "config/advice.hpp"
 #include "config/values.hpp"
 #include "config/words.hpp"
+#include "import/env_file.hpp"
 
 namespace reeve::imports {
 
@@ -22,12 +23,6 @@ constexpr std::size_t types_max = 1000;
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view trimmed(std::string_view text) {
-    const auto begin = text.find_first_not_of(" \t\r");
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
 
 /// One line of a Procfile, as reeve can run it.
 struct Command {
@@ -262,20 +257,6 @@ private:
 };
 
 }  // namespace
-
-std::set<std::string> names_in_env_file(std::string_view text) {
-    std::set<std::string> out;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        auto line = trimmed(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (line.starts_with("export ")) line = trimmed(line.substr(7));
-        const auto equals = line.find('=');
-        if (equals == std::string_view::npos || line.front() == '#') continue;
-        out.emplace(trimmed(line.substr(0, equals)));
-    }
-    return out;
-}
 
 Result translate(const Procfile& procfile) { return Translation{procfile}.run(); }
 

@@ -16,9 +16,6 @@ struct Procfile {
     std::set<std::string> env_names{};  ///< what it defines
 };
 
-/// The names of NAME=VALUE lines.
-std::set<std::string> names_in_env_file(std::string_view text);
-
 config::Parsed<Imported> translate(const Procfile& procfile);
 
 }  // namespace reeve::imports

@@ -64,6 +64,7 @@ Outcome<Captured> capture(const CaptureRequest& request) {
     SpawnRequest spawn_request;
     spawn_request.argv = request.argv;
     spawn_request.env = request.env;
+    spawn_request.cwd = request.cwd;
     spawn_request.standard_output = output_pipe->writer.get();
     spawn_request.standard_error = errors_pipe->writer.get();
     spawn_request.parent_death_signal = SIGKILL;

@@ -14,6 +14,7 @@ namespace reeve::os {
 struct CaptureRequest {
     std::vector<std::string> argv;  ///< argv[0] is looked up along PATH of `env`
     std::vector<std::string> env;   ///< KEY=VALUE, complete
+    std::string cwd{};              ///< empty = ours
     core::Duration within{};
     std::size_t output_max = 0;  ///< bytes of stdout; with more it is ended
     std::size_t errors_max = 0;  ///< bytes of stderr that are kept; more are thrown away

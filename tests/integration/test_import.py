@@ -199,6 +199,48 @@ def test_a_service_of_other_workers_is_imported_and_serves(t):
     reeve.wait_pids(lambda pids: len(pids) == 2, path='/')
 
 
+def test_a_unit_is_imported_with_its_user_and_its_environment(t):
+    """The service would run as root, in another directory, without its variables."""
+    t.skip_unless_root()
+    t.file('site.env', '# c\nSECRET="a b"\nLEVEL=error\n')
+    t.file('gunicorn.conf.py', 'import os\nwsgi_app = "a:b"\nworker_class = "asgi"\n'
+           'workers = int(os.environ.get("WORKERS", 2))\nloglevel = os.environ["LEVEL"]\n')
+    unit = t.file('site.service', f'''[Unit]
+Description=x
+[Service]
+User=nobody
+WorkingDirectory={t.dir}
+Environment=WORKERS=7 "GREETING=hello, world" \\
+    PORT=8123
+EnvironmentFile=-/no/such/file
+EnvironmentFile={t.dir}/site.env
+ExecStart=/bin/false
+ExecStart=
+ExecStart=-/usr/bin/env gunicorn --bind 127.0.0.1:${{PORT}} --threads 2
+UMask=0027
+LimitNOFILE=1024:4096
+PrivateTmp=yes
+[Install]
+WantedBy=multi-user.target
+''')
+    text, report = _import(t, 'gunicorn', unit, cwd='/')
+    text = text.replace('uvicorn', '/bin/sh', 1)
+    path = t.file('reeve.yaml', text)
+    shown = _run(t, 'config', '--print', '-c', path)[1]
+    for line in ('workers: 7', 'level: error', 'user: "nobody"', f'cwd: "{t.dir}"', 'umask: 027',
+                 'nofile: 4096', f'env_file: "{t.dir}/site.env"', '127.0.0.1:8123', 'GREETING'):
+        check(line in shown, f'{line} in', shown)
+    _checks(t, text)
+    told = {entry['setting']: entry for entry in report['settings']}
+    equal(told['User']['from'], 'site.service:4', 'the place')
+    check('drop-in' in told['PrivateTmp']['note'], 'what else is there', told['PrivateTmp'])
+    equal(told['workers']['becomes'], 'workers: ${WORKERS:-7}', 'still a variable')
+    check('runs no gunicorn' in _fails(t, 'gunicorn', t.file(
+        'other.service', '[Service]\nExecStart=/bin/true\n')), 'another service')
+    check('other.service:2: ' in _fails(t, 'gunicorn', t.file(
+        'other.service', '[Service]\nUser\n')), 'nonsense')
+
+
 def test_the_command_line_of_a_unit_can_be_pasted(t):
     """Its program would be taken for the application, and its packages not be found."""
     t.skip_unless(os.path.exists(GUNICORN), 'no gunicorn: apt-get install gunicorn')

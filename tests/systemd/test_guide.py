@@ -22,7 +22,11 @@ Description=The site
 [Service]
 Type=notify
 User=www-data
+Group=www-data
 WorkingDirectory=/srv/site
+Environment=GUNICORN_WORKERS=3 "GREETING=hello, world"
+EnvironmentFile=-/srv/site/none
+EnvironmentFile=/srv/site/site.env
 ExecStart=/usr/bin/gunicorn config.asgi:application -c gunicorn.conf.py
 ExecReload=/bin/kill -s HUP $MAINPID
 KillMode=mixed
@@ -36,7 +40,8 @@ async def application(scope, receive, send):
     if scope['type'] != 'http':
         return
     with open(f'/proc/{os.getppid()}/comm', encoding='ascii') as file:
-        body = f'{os.getuid()} {file.read().strip()}'.encode()
+        words = os.environ['GREETING'], os.environ['NAME'], os.getuid(), file.read().strip()
+    body = ' '.join(map(str, words)).encode()
     length = [(b'content-length', str(len(body)).encode())]
     await send({'type': 'http.response.start', 'status': 200, 'headers': length})
     await send({'type': 'http.response.body', 'body': body})
@@ -66,7 +71,7 @@ class Site(Machine):
             text = file.read()
         equal(text.count('8000'), 1, 'ports in the configuration')
         for name, content in (('gunicorn.conf.py', text.replace('8000', self.port)),
-                              ('config/asgi.py', APPLICATION)):
+                              ('config/asgi.py', APPLICATION), ('site.env', 'NAME="site"\n')):
             with open(os.path.join(site, name), 'w', encoding='utf-8') as file:
                 file.write(content)
         self.ctl('enable', '--now', 'gunicorn')
@@ -101,23 +106,25 @@ def test_the_guide_moves_a_service(t):
     """Who follows the guide would end with a service that does not run, or runs as root."""
     first, second = _blocks()
     with Site(t) as site:
-        user = site.answer().split()[0]
-        check(user not in ('', '0'), 'gunicorn runs as another user:', user)
+        old = site.answer()
+        check(re.fullmatch(r'hello, world site [1-9]\d* gunicorn', old), 'the old answer:', old)
+        new = old.replace('gunicorn', 'reeve')
         _, report = site.script(first)
         check('carried over' in report and 'meant differently' in report, report)
         said, _ = site.script(second.replace(docs_test.DOCUMENTED_PORT, site.port))
         check(re.search(r'^active$', said, re.M), 'systemctl is-active reeve:', said)
-        check(f'{user} reeve' in said, 'the old URL is answered by a worker of reeve:', said)
+        check(new in said, 'the old URL is answered by a worker of reeve:', said)
         check(re.search(r'^ *web\b', said, re.M), 'reeve status:', said)
-        equal(site.answer(), f'{user} reeve', 'the old URL')
+        equal(site.answer(), new, 'the old URL')
+        check(re.search(r'\b[123]/3 ready', said), 'the number of workers:', said)
         equal(site.show('gunicorn', 'ActiveState'), 'inactive', 'gunicorn')
         # Its signals, as the guide has them.
         site.ctl('reload', 'reeve')
         site.script('reeve scale web=+1; reeve scale web=-1')
-        equal(site.answer(), f'{user} reeve', 'the old URL after a reload')
+        equal(site.answer(), new, 'the old URL after a reload')
         # And back.
         site.script('systemctl disable --now reeve; systemctl enable --now gunicorn')
-        equal(site.answer(), f'{user} gunicorn', 'the old URL after the way back')
+        equal(site.answer(), old, 'the old URL after the way back')
 
 
 if __name__ == '__main__':

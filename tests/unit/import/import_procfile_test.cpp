@@ -1,6 +1,7 @@
 // What becomes of a Procfile.
 #include <doctest/doctest.h>
 
+#include "import/env_file.hpp"
 #include "import/procfile.hpp"
 #include "support.hpp"
 
@@ -13,7 +14,7 @@ config::Parsed<Imported> translated(const std::string& text, const std::string& 
     from.file = "/srv/Procfile";
     from.text = text;
     if (!env.empty()) from.env_file = "/srv/.env";
-    from.env_names = names_in_env_file(env);
+    for (const auto& [name, value] : read_env_file(env)) from.env_names.insert(name);
     return translate(from);
 }
 
@@ -73,8 +74,9 @@ TEST_CASE("the release is run before the web starts, and .env is given to all") 
     const auto config = loaded("jobs: j\nrelease: ./migrate --all\nweb: ./w\n", "A=1\n");
     CHECK(config.pools[1].before_start == Words{"./migrate", "--all"});
     CHECK(config.pools[0].process.env_file == "/srv/.env");
-    CHECK(names_in_env_file("# x=1\nexport A=1\n B = 2\nnonsense\n") ==
-          std::set<std::string>{"A", "B"});
+    using Pairs = std::vector<std::pair<std::string, std::string>>;
+    CHECK(read_env_file("# x=1\nexport A=1\n B = \"2 3\"\nnonsense\n") ==
+          Pairs{{"A", "1"}, {"B", "2 3"}});
 }
 
 TEST_CASE("what makes no sense is refused with its place") {
