@@ -51,9 +51,11 @@ std::string long_flag(const Setting& setting) {
     return std::string{setting.flags.substr(begin, end - begin)};
 }
 
-/// With its variables, which an option of reeve may have.
-Text access_log_of(const Given& given) {
-    return given.with.empty() ? Text{given.value.text} : Text{given.with.front(), true};
+/// With its variables, or "-", or a path that does not depend on where reeve runs.
+Text access_log_of(const Given& given, const std::string& cwd) {
+    if (!given.with.empty()) return {given.with.front(), true};
+    if (given.value.text == "-") return {given.value.text};
+    return {(std::filesystem::path{cwd} / given.value.text).lexically_normal().string()};
 }
 
 class Choice {
@@ -118,7 +120,7 @@ private:
         if (from_.client) {
             out_.command = {from_.file.python.empty() ? "python3" : from_.file.python, "-m",
                             "reeve.uvicorn"};
-            out_.options = {{"handoff", "receive", ""}};
+            out_.options = {{"liveness", "required", "The client beats from the event loop."}};
         } else {
             out_.command = {from_.file.uvicorn.empty() ? "uvicorn" : from_.file.uvicorn};
             out_.options = {{"liveness", "preload",
@@ -151,11 +153,11 @@ private:
         if (from_.client && connections != nullptr) {
             add("--limit-connections", Text{connections->value.text});
         }
-        const auto* access = find("accesslog");
-        if (access == nullptr) {
-            out_.command.emplace_back("--no-access-log");
-        } else if (from_.client) {
-            out_.options.push_back({"access_log", yaml_scalar(access_log_of(*access)), ""});
+        // reeve's own has gunicorn's form, and its client turns uvicorn's off by itself.
+        if (!from_.client) out_.command.emplace_back("--no-access-log");
+        if (const auto* access = find("accesslog")) {
+            out_.options.push_back(
+                {"access_log", yaml_scalar(access_log_of(*access, out_.cwd)), ""});
         }
         if (!class_.ends_with(".UvicornWorker") && !class_.ends_with(".UvicornH11Worker") &&
             class_ != "asgi") {
@@ -258,14 +260,8 @@ Entry GunicornCommand::entry_of(const Given& given) const {
     } else if (uvicorn && flag != uvicorn_flags.end()) {
         out.becomes = std::string{flag->flag} + " " +
                       (given.with.empty() ? given.value.text : given.with.front());
-    } else if (client && setting.name == "accesslog") {
-        out.fate = Fate::carried;
-        out.becomes = "access_log: " + access_log_of(given).text;
-        out.note = "In combined form, as gunicorn's own.";
-    } else if (uvicorn && setting.name == "accesslog" && given.value.text == "-") {
-        out.fate = Fate::carried;
-        out.becomes = "uvicorn's access log, on stdout";
-        out.note = {};
+    } else if (uvicorn && setting.name == "accesslog") {
+        out.becomes = "access_log: " + access_log_of(given, cwd).text;
     } else if (setting.name == "errorlog" && given.value.text == "-") {
         out.fate = Fate::carried;
     }

@@ -169,16 +169,15 @@ constexpr std::array rows{
             .moved = true},
     Setting{.name = "accesslog",
             .flags = "--access-logfile",
-            .fate = different,
-            .becomes = "access_log (--client)",
-            .note = "With --client a file or stdout, in Apache's combined form or as JSON. Plain "
-                    "uvicorn writes to stdout in a form of its own, and --no-access-log is there "
-                    "where gunicorn wrote none."},
+            .becomes = "access_log",
+            .note = "Stdout or a file, in gunicorn's own form; uvicorn's is off then. A file is "
+                    "opened by the workers, as their user."},
     Setting{.name = "access_log_format",
             .flags = "--access-logformat",
-            .fate = none,
-            .note = "A Uvicorn worker ignored it too. With --client access_log_format is combined "
-                    "or json."},
+            .fate = different,
+            .becomes = "access_log_format",
+            .note = "combined, which is gunicorn's own form, or json. A Uvicorn worker ignored "
+                    "it."},
     Setting{.name = "errorlog",
             .flags = "--error-logfile|--log-file",
             .fate = different,
@@ -293,8 +292,8 @@ constexpr std::array signals{
     SignalRow{"TTIN", "one worker more", "TTIN (with one pool), or `reeve scale web=+1`."},
     SignalRow{"TTOU", "one worker fewer", "TTOU (with one pool), or `reeve scale web=-1`."},
     SignalRow{"USR1", "opens the log files anew",
-              "USR1: reeve's own log and those that its clients write. Other workers are told by "
-              "`reeve signal web USR1`."},
+              "USR1: reeve's own log and the access logs. A program that has logs of its own is "
+              "told by `reeve signal web USR1`."},
     SignalRow{"USR2", "starts a new master beside the old one",
               "Not needed: under systemd `systemctl restart reeve` keeps the sockets, and no "
               "connection is refused; new code takes a reload."},

@@ -292,8 +292,11 @@ private:
                 "workers each: set the numbers as you need them, or use --client, whose workers "
                 "serve all.");
         }
+        const auto is_tcp = [](const Bound& bound) { return bound.tcp; };
+        const bool all_tcp = std::all_of(sockets.begin(), sockets.end(), is_tcp);
         for (std::size_t i = 0; i < out_.draft.pools.size(); ++i) {
-            if (!one_each || !sockets[i].tcp) continue;
+            const bool fits = one_each ? sockets[i].tcp : all_tcp;
+            if (!command_.uvicorn || !fits) continue;
             out_.draft.pools[i].options.set(
                 "accept", "per-worker",
                 "A queue for each worker, so that event loops are served evenly.");

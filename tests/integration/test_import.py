@@ -163,9 +163,12 @@ def test_a_service_of_uvicorn_workers_is_imported_and_serves(t):
     t.file('site_asgi.py', ASGI)
     text, _ = _import(t, 'gunicorn', '--', 'site_asgi:application', '-b', '127.0.0.1:0')
     check(t.dir in text, 'the directory:', text)
-    reeve = t.reeve(config=_here(text, t, uvicorn=UVICORN), env={'GUNICORN_WORKERS': '2'})
+    with open(t.path('stdout'), 'wb') as stdout:
+        reeve = t.reeve(config=_here(text, t, uvicorn=UVICORN), env={'GUNICORN_WORKERS': '2'},
+                        stdout=stdout)
     reeve.wait_ready(2)
     reeve.wait_pids(lambda pids: len(pids) == 2, path='/')
+    check('"GET / HTTP/1.1" 200' in ' '.join(t.wait_file('stdout')[0]), 'the access log')
     equal({event['by'] for event in reeve.find('worker_ready')}, {'word'}, 'they beat')
 
 

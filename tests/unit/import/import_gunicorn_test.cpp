@@ -73,6 +73,7 @@ TEST_CASE("a command line wins over GUNICORN_CMD_ARGS, and that over the file") 
 TEST_CASE("without being told, reeve does what gunicorn did") {
     const auto pool = web(imported(from_json("{" + uvicorn + "}")));
     CHECK(pool.policy.workers == 1);
+    CHECK(pool.process.access_log == "none");
     CHECK(web(imported(from_json("{}")), {{"WEB_CONCURRENCY", "6"}}).policy.workers == 6);
     CHECK(pool.listen.front().host == "127.0.0.1");
     CHECK(pool.policy.accept == core::Accept::per_worker);
@@ -125,7 +126,8 @@ TEST_CASE("the client takes all sockets and the limit on connections") {
     const auto config = load_draft(imported(from).draft);
     REQUIRE(config.pools.size() == 1);
     CHECK(config.pools[0].listen.size() == 2);
-    CHECK(config.pools[0].process.handoff == core::Handoff::receive);
+    CHECK(config.pools[0].policy.liveness == core::Liveness::required);
+    CHECK(config.pools[0].policy.accept == core::Accept::per_worker);
     CHECK(config.pools[0].process.command[4] == "--limit-connections");
     CHECK(config.pools[0].process.access_log == "-");
     CHECK(entry_of(imported(from).report, "accesslog").becomes == "access_log: -");
