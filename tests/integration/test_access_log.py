@@ -14,7 +14,7 @@ COMBINED = re.compile(
     r'"(\S+) (\S+) (HTTP/1\.[01])" (\d{3}) (\d+) "([^"]*)" "([^"]*)"')
 
 
-def _lines(path):
+def read_lines(path):
     try:
         with open(path, encoding='utf-8') as file:
             return file.read().splitlines()
@@ -22,9 +22,9 @@ def _lines(path):
         return []
 
 
-def _wait_lines(path, count):
+def wait_lines(path, count):
     """Waits until the file has so many lines; returns them."""
-    return patient(lambda left: (len(_lines(path)) >= count and _lines(path))
+    return patient(lambda left: (len(read_lines(path)) >= count and read_lines(path))
                    or pause(min(left, 0.02)), f'{count} lines in {path}')
 
 
@@ -39,7 +39,7 @@ def test_each_request_has_its_line(t):
             connection.sendall(f'GET {target} HTTP/1.1\r\nHost: x\r\nReferer: http://a/\r\n'
                                f'User-Agent: probe "1"\r\nConnection: close\r\n\r\n'.encode())
             equal(net.answer(connection)[0], 404, 'status')
-    lines = _wait_lines(path, len(asked))
+    lines = wait_lines(path, len(asked))
     equal(len(lines), len(asked), 'lines')
     found = [COMBINED.fullmatch(line.replace('\\"', "'")) for line in lines]
     check(all(found), 'a line is of another form', lines)
@@ -85,7 +85,7 @@ def test_rotation_by_rename(t):
         reeve = t.web('--access-log', access, workers=2, read=False, stderr=log)
     address = _address(t, own)
     net.get(address)
-    _wait_lines(access, 1)
+    wait_lines(access, 1)
     for path in (access, own):
         os.rename(path, path + '.1')
         t.file(os.path.basename(path), '', mode=0o600)
@@ -95,10 +95,10 @@ def test_rotation_by_rename(t):
     # The workers read the word with their next turn.
     def moved(left):
         net.get(address)
-        return _lines(access) or pause(min(left, 0.02))
+        return read_lines(access) or pause(min(left, 0.02))
     patient(moved, 'a line in the new file')
-    check(len(_lines(access + '.1')) >= 1, 'the old file keeps its lines')
-    events = [json.loads(line)['event'] for line in _lines(own + '.1')]
+    check(len(read_lines(access + '.1')) >= 1, 'the old file keeps its lines')
+    events = [json.loads(line)['event'] for line in read_lines(own + '.1')]
     check('pool_ready' in events and 'logs_reopened' not in events, 'the old log', events)
     equal(os.stat(own).st_mode & 0o777, 0o600, 'the mode of the file that logrotate made')
 
@@ -111,13 +111,13 @@ def test_rotation_by_truncation(t):
         reeve = t.web('--access-log', access, workers=1, read=False, stderr=log)
     address = _address(t, own)
     net.get(address)
-    _wait_lines(access, 1)
+    wait_lines(access, 1)
     os.truncate(access, 0)
     os.truncate(own, 0)
     reeve.signal(signal.SIGUSR1)
     _wait_event(own, 'logs_reopened')
     net.get(address)
-    lines = _wait_lines(access, 1)
+    lines = wait_lines(access, 1)
     check(COMBINED.fullmatch(lines[0]), 'the access log begins with a line', lines[:1])
     with open(own, 'rb') as log:
         check(log.read(1) == b'{', 'the log begins with a line')
@@ -172,7 +172,7 @@ def test_reports_of_slow_requests_are_not_trusted(t):
 def _wait_event(path, name, **fields):
     """Waits for an event in a log file."""
     def look(left):
-        for line in _lines(path):
+        for line in read_lines(path):
             event = json.loads(line) if line.startswith('{') and line.endswith('}') else {}
             if event.get('event') == name and fields.items() <= event.items():
                 return event
