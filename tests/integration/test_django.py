@@ -267,12 +267,12 @@ def test_rotation_by_requests(t):
     _stop(board, reeve)
 
 
-def _quiet_run(t, board, level):
+def _quiet_run(t, board, level, config):
     """The example as its users start it; (status, log, output) of a run."""
     with open(t.path('log'), 'w', encoding='utf-8') as log, \
             open(t.path('output'), 'w', encoding='utf-8') as output:
         admin = t.path('admin')
-        reeve = t.start(t.built('src/cli/reeve'), 'run', '-c', os.path.join(EXAMPLE, 'reeve.yaml'),
+        reeve = t.start(t.built('src/cli/reeve'), 'run', '-c', os.path.join(EXAMPLE, config),
                         cwd=EXAMPLE, stdout=output, stderr=log, stdin=subprocess.DEVNULL,
                         env={**board.environment, 'REEVE_ADMIN': admin, 'GUNICORN_WORKERS': '4',
                              'GUNICORN_LOG_LEVEL': level})
@@ -296,11 +296,12 @@ def _quiet_run(t, board, level):
 def test_the_environment_of_gunicorn_counts(t):
     """Compose files that set GUNICORN_WORKERS and GUNICORN_LOG_LEVEL would be ignored."""
     board = Board(t)
-    web, log, output = _quiet_run(t, board, 'warning')
-    equal((web['desired'], len(web['workers'])), (4, 4), 'workers')
-    check(' info ' not in log and 'INFO' not in log, 'only warnings', log)
-    check('GET /worker' in output, 'the access log goes on', output)
-    _web, log, _output = _quiet_run(t, board, 'info')
+    for config in ('reeve.yaml', UNMODIFIED):
+        web, log, output = _quiet_run(t, board, 'warning', config)
+        equal((web['desired'], len(web['workers'])), (4, 4), 'workers')
+        check(' info ' not in log and 'INFO' not in log, 'only warnings', log)
+        check('"GET /worker HTTP/1.1" 200 ' in output, 'the access log goes on', output)
+    _web, log, _output = _quiet_run(t, board, 'info', 'reeve.yaml')
     check(' info ' in log, "reeve's own lines are there by default", log[:500])
     board.stop()
 

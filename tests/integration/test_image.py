@@ -10,7 +10,7 @@ import runner
 import yaml
 from board import Board
 from harness import check, descendants, equal, patient, pause, stat_of, zombies
-from image import SOURCE, Container, skip_unless_possible
+from image import COMPOSE_RUN, POD_RUN, SOURCE, Container, skip_unless_possible
 
 MOUNTED = {'MYSQL_HOST': '/mnt/mysql/socket', 'REDIS_URL': 'unix:///mnt/redis/socket?db=0',
            'MYSQL_PASSWORD': 'board-secret', 'DJANGO_SECRET_KEY': 'of-the-test',
@@ -25,10 +25,10 @@ def _status(container):
     return json.loads(container.tell('reeve', 'status', '--json')[1])['pools']
 
 
-def _start(t, words=None, **environment):
+def _start(t, words=None, run=COMPOSE_RUN, **environment):
     skip_unless_possible(t)
     board = Board(t)
-    container = Container(t, words, {**MOUNTED, **environment})
+    container = Container(t, words, {**MOUNTED, **environment}, run)
     _wait(lambda: container.tell('reeve', 'health')[0] == 0, 'a healthy container')
     return board, container
 
@@ -104,7 +104,7 @@ def test_the_pod_runs(t):
     """The Deployment would start Pods that never get ready, or cut requests in each rollout."""
     pod = _pod()
     box, noted = pod['spec']['containers'][0], pod['metadata']['annotations']
-    board, container = _start(t, box['args'], GUNICORN_WORKERS='')
+    board, container = _start(t, box['args'], POD_RUN)
     ports = {port['name']: port['containerPort'] for port in box['ports']}
 
     def probe(name):

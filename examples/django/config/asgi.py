@@ -1,5 +1,4 @@
 """The ASGI application: Django for HTTP, an echo for WebSockets, and one start-up for both."""
-import logging
 import os
 
 from django.core.asgi import get_asgi_application
@@ -12,9 +11,6 @@ from asgiref.sync import sync_to_async  # noqa: E402
 from django.db import connection  # noqa: E402
 
 from config import echo, health  # noqa: E402,F401
-
-# Gunicorn's log level leaves the access log alone, uvicorn's --log-level silences it.
-logging.getLogger('uvicorn.access').setLevel(logging.INFO)
 
 
 async def application(scope, receive, send):
