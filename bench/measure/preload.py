@@ -2,10 +2,15 @@
 import os
 import shutil
 import socket
+import sys
 import time
+from pathlib import Path
 
 from . import costs, proc
 from .processes import Failed, Reeve
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / 'tests' / 'integration'))
+from servers import nginx_config  # noqa: E402
 
 HANG_TIMEOUT = 1.5
 
@@ -32,26 +37,6 @@ http.createServer((request, response) => {
   response.end('ok\\n');
 }).listen({ fd: +process.argv[2] });
 '''
-_NGINX = '''daemon off;
-{user}
-worker_processes 1;
-pid nginx.pid;
-error_log stderr;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    server {{
-        listen 127.0.0.1:PORT;
-        location / {{ return 200 "ok\\n"; }}
-    }}
-}}
-'''
 
 
 def _find(program):
@@ -71,7 +56,8 @@ def _command(folder, server):
     if server == 'node':
         (folder / 'app.js').write_text(_NODE)
         return [_find('node'), str(folder / 'app.js'), '{fd:web}'], []
-    (folder / 'in.conf').write_text(_NGINX.format(user='user root;' if os.getuid() == 0 else ''))
+    config = nginx_config('location / { return 200 "ok\\n"; }')
+    (folder / 'in.conf').write_text(config)
     line = (f'cd {folder}; export NGINX="{{fd:web}};"; '
             'sed "s/PORT/{port:web}/" in.conf >nginx.conf; '
             f'exec {_find("nginx")} -p . -c nginx.conf -e stderr')

@@ -1,4 +1,5 @@
 """What the servers of the matrix serve: each answers /pid with its pid, and /hang never."""
+from servers import nginx_config
 
 ASGI = '''import os
 import threading
@@ -27,24 +28,7 @@ def app(environ, start_response):
     return [body]
 '''
 
-NGINX = '''daemon off;
-USER
-worker_processes 1;
-pid nginx.pid;
-events { worker_connections 512; }
-http {
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    server {
-        listen 127.0.0.1:PORT;
-        location / { return 200 "$pid"; }
-    }
-}
-'''
+NGINX = nginx_config('location / { return 200 "$pid"; }')
 
 FPM = '''[global]
 error_log = /proc/self/fd/2

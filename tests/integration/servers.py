@@ -33,14 +33,14 @@ RACK = '''run lambda { |env| [200, { "content-length" => "3" }, ["ok\\n"]] }
 
 PUMA_THREADS = 4
 
-NGINX = '''daemon off;
+_NGINX = '''daemon off;
 {user}
 worker_processes 1;
 pid nginx.pid;
 events {{ worker_connections 512; }}
 http {{
-    access_log access.log;
-    keepalive_requests 100000;
+    access_log {log};
+    keepalive_requests 1000000;
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
@@ -48,8 +48,7 @@ http {{
     scgi_temp_path scgi;
     server {{
         listen 127.0.0.1:PORT;
-        location / {{ return 200 "ok\\n"; }}
-        location /file {{ root .; }}
+        {locations}
     }}
 }}
 '''
@@ -70,6 +69,12 @@ def find(t, program):
     path = shutil.which(program, path=os.environ['PATH'] + ':/usr/sbin:/sbin')
     t.skip_unless(path, f'{program} is missing')
     return path
+
+
+def nginx_config(locations, log='off'):
+    """A configuration with its files beside it; PORT is still to be put in."""
+    user = 'user root;' if os.getuid() == 0 else ''
+    return _NGINX.format(user=user, log=log, locations=locations)
 
 
 def uvicorn(t):
@@ -94,8 +99,8 @@ def puma(t):
 
 
 def nginx(t):
-    user = 'user root;' if os.getuid() == 0 else ''
-    t.file('nginx.conf.in', NGINX.format(user=user))
+    locations = 'location / { return 200 "ok\\n"; } location /file { root .; }'
+    t.file('nginx.conf.in', nginx_config(locations, 'access.log'))
     t.file('file', 'x' * 3000000)
     line = ('export NGINX="{fd:web};"; sed "s/PORT/{port:web}/" nginx.conf.in >nginx.conf; '
             f'exec {find(t, "nginx")} -p . -c nginx.conf -e stderr')

@@ -33,9 +33,8 @@ def _start(t, row, *options):
     program = missing(row)
     t.skip_unless(program is None, f'{program} is missing: apt-get install {row.package}')
     port = _port(t)
-    user = 'user root;' if os.getuid() == 0 else ''
     for name, text in row.files.items():
-        t.file(name, text.replace('PORT', str(port)).replace('USER', user))
+        t.file(name, text.replace('PORT', str(port)))
     fill = {'{port}': str(port), '{dir}': t.dir}
 
     def filled(words):

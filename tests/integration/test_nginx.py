@@ -8,29 +8,10 @@ import signal
 import runner
 from change import never_fewer, no_loss, reload, scale_by_signals
 from harness import check, equal
+from servers import nginx_config
 
 CHANGES = 20
 ROTATIONS = 100
-
-# Without its master process nginx would leave at once on QUIT, and drop what it has accepted.
-NGINX = '''daemon off;
-{user}
-worker_processes 1;
-pid nginx.pid;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
-    server {{
-        listen 127.0.0.1:PORT;
-        location / {{ return 200 "$pid\\n"; }}
-    }}
-}}
-'''
 
 # nginx takes an inherited socket only where its configuration names the same address, and the port
 # is the kernel's choice. Each worker has a directory of its own for its pid file and its buffers.
@@ -55,8 +36,8 @@ def _nginx(t, workers, extra=''):
     """reeve with nginx in each slot, all ready."""
     nginx = shutil.which('nginx', path=os.environ['PATH'] + ':/usr/sbin')
     check(nginx, 'nginx is missing: apt-get install nginx-light')
-    user = 'user root;' if os.getuid() == 0 else ''
-    t.file('nginx.conf', NGINX.format(user=user))
+    # With its master process: without it nginx leaves at once on QUIT, and drops what it accepted.
+    t.file('nginx.conf', nginx_config('location / { return 200 "$pid\\n"; }'))
     command = json.dumps(['/bin/sh', '-c', START, 'nginx-{incarnation}', '{port:web}', nginx])
     reeve = t.reeve(config=CONFIG.format(command=command, workers=workers) + extra)
     reeve.wait_ready(workers)
