@@ -5,7 +5,8 @@ Usage: docs_test.py ROOT REEVE WORKER
 
 A block marked `sh` is run line by line: `reeve run` is left serving while the lines after it run,
 and must end with exit code 0 when it is told to stop. A block marked `yaml` that has pools is given
-to `reeve check`. A block that cannot be run is followed by `<!-- not run: reason -->`.
+to `reeve check`. One marked `python` that begins with `# NAME.py:` is that file for all commands
+of its page. A block that cannot be run is followed by `<!-- not run: reason -->`.
 """
 import os
 import re
@@ -80,13 +81,14 @@ def free_port():
 class Sandbox:
     """A folder with what the documentation takes for granted: `reeve`, `./worker` and `app.py`."""
 
-    def __init__(self, reeve, worker):
+    def __init__(self, reeve, worker, files):
         self.folder = Path(tempfile.mkdtemp(prefix='reeve-docs-'))
         programs = self.folder / 'bin'
         programs.mkdir()
         (programs / 'reeve').symlink_to(reeve)
         shutil.copy(worker, self.folder / 'worker')
-        (self.folder / 'app.py').write_text(APP, encoding='utf-8')
+        for name, text in {'app.py': APP, **files}.items():
+            (self.folder / name).write_text(text, encoding='utf-8')
         # The admin socket goes there, where no other reeve has its own.
         self.environment = {**os.environ, 'PATH': f'{programs}:{os.environ["PATH"]}',
                             'RUNTIME_DIRECTORY': str(self.folder)}
@@ -159,9 +161,9 @@ class Server:
         self.log.close()
 
 
-def run_shell(block, reeve, worker):
+def run_shell(block, reeve, worker, files):
     port, metrics_port = free_port(), free_port()
-    with Sandbox(reeve, worker) as sandbox:
+    with Sandbox(reeve, worker, files) as sandbox:
         server = None
         try:
             for command in commands(block.body):
@@ -179,23 +181,30 @@ def run_shell(block, reeve, worker):
                 server.close()
 
 
-def run_yaml(block, reeve, worker):
-    with Sandbox(reeve, worker) as sandbox:
+def run_yaml(block, reeve, worker, files):
+    with Sandbox(reeve, worker, files) as sandbox:
         (sandbox.folder / 'reeve.yaml').write_text(block.body, encoding='utf-8')
         sandbox.run('reeve check -c reeve.yaml')
 
 
-def run_block(block, reeve, worker):
+def programs(page_blocks):
+    """{name: text} of the files that a page shows."""
+    named = ((re.match(r'# (\w+\.py):', block.body), block) for block in page_blocks
+             if block.kind == 'python')
+    return {match[1]: block.body for match, block in named if match}
+
+
+def run_block(block, *surroundings):
     """What became of the block, in one word."""
     if smuggled(block):
         raise Failed('shows commands, but is not marked `sh`, so nobody would run them')
     if block.why:
         return f'not run: {block.why}'
     if block.kind == 'sh':
-        run_shell(block, reeve, worker)
+        run_shell(block, *surroundings)
         return 'ran'
     if block.kind == 'yaml' and re.search(r'^pools:', block.body, re.MULTILINE):
-        run_yaml(block, reeve, worker)
+        run_yaml(block, *surroundings)
         return 'checked'
     return ''
 
@@ -208,6 +217,8 @@ def self_test():
     assert commands(first.body) == ['a b'] and first.why is None
     assert second.why == 'e'
     assert smuggled(third) and not smuggled(first)
+    page = list(blocks('```python\n# a.py: x\n```\n```python\n# b\n```\n', 'x'))
+    assert programs(page) == {'a.py': '# a.py: x\n'}
 
 
 def main():
@@ -216,9 +227,11 @@ def main():
     pages = sorted([*root.glob('*.md'), *root.glob('docs/**/*.md')])
     ran = failed = 0
     for page in pages:
-        for block in blocks(page.read_text(encoding='utf-8'), page.relative_to(root)):
+        page_blocks = list(blocks(page.read_text(encoding='utf-8'), page.relative_to(root)))
+        files = programs(page_blocks)
+        for block in page_blocks:
             try:
-                outcome = run_block(block, reeve, worker)
+                outcome = run_block(block, reeve, worker, files)
                 ran += outcome in ('ran', 'checked')
             except (Failed, subprocess.TimeoutExpired) as error:
                 outcome = f'FAILED: {error}'
