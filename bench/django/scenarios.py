@@ -63,7 +63,7 @@ def _lost(report):
 
 def reloads(context, kind):
     """HUP under load: lost requests, and until the new ones are up and the last old one is gone."""
-    server = context.start(kind, quota=0)
+    server = context.start(kind)
     load = _endless(context, server)
     up, gone = [], []
     for _ in range(context.effort.reloads):
@@ -89,7 +89,7 @@ def rotations(context, kind):
 
 def crashes(context, kind):
     """SIGKILL of an idle worker, until the next one has booted."""
-    server = context.start(kind, quota=0)
+    server = context.start(kind)
     took = []
     for _ in range(context.effort.crashes):
         since, victim = server.mark(), server.workers()[0]
@@ -116,7 +116,7 @@ def _hang(context, server, path, seconds):
 def hangs(context, kind):
     """A view that blocks the event loop, and one that blocks beside it."""
     effort = context.effort
-    server = context.start(kind, quota=0)
+    server = context.start(kind, timeout=effort.timeout)
     loop = [_hang(context, server, '/hang/loop', 60) for _ in range(effort.hangs)]
     thread = _hang(context, server, '/hang/thread', effort.timeout + effort.blind)
     # A thread that hangs keeps Python from leaving.
@@ -131,7 +131,7 @@ def hangs(context, kind):
 def throughput(context):
     """All candidates side by side, idle while it is another's turn; memory at the end."""
     effort = context.effort
-    servers = [context.start(kind, quota=0) for kind in CANDIDATES]
+    servers = [context.start(kind) for kind in CANDIDATES]
     found = {server.name: {'rates': [], 'p50': [], 'p99': []} for server in servers}
     for server in servers:      # whatever the first requests cost
         Load(context, server, '--seconds', str(effort.load)).end()
