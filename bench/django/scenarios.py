@@ -101,16 +101,23 @@ def crashes(context, kind):
 
 
 def _hang(context, server, path, seconds):
-    """From a request that hangs until a worker is gone, minus the timeout; None: in no time."""
-    since, pids = server.mark(), server.workers()
-    with net.connect(server.address) as client:
+    """From a request that hangs until its worker, and so its connection, is gone, minus the
+    timeout; None: in no time."""
+    since = server.mark()
+    with net.connect(server.address, seconds) as client:
         net.request(client, path)
         began = time.monotonic()
-        ended = server.first_gone(pids, seconds)
-        if ended is None:
+        try:
+            answered = client.recv(1)
+        except TimeoutError:
             return None
-        server.wait(BOOTED, 1, since)
-    return ended[0] - began - context.effort.timeout
+        except ConnectionError:
+            answered = b''
+        ended = time.monotonic()
+    if answered:
+        raise Failed(f'{server.name}: {path} was answered')
+    server.wait(BOOTED, 1, since)
+    return ended - began - context.effort.timeout
 
 
 def hangs(context, kind):

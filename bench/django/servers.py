@@ -1,7 +1,6 @@
 """The example's web pool under Gunicorn and under reeve, seen from outside in the same way."""
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -103,19 +102,6 @@ class Server:
             return time.monotonic()
         finally:
             for handle in handles:
-                handle.close()
-
-    def first_gone(self, pids, seconds):
-        """Waits until one of these ends; (when, which), or None."""
-        handles = {handle.fd: handle for handle in map(Handle, pids)}
-        poll = select.poll()
-        for number in handles:
-            poll.register(number, select.POLLIN)
-        try:
-            ended = poll.poll(seconds * 1000)
-            return (time.monotonic(), handles[ended[0][0]].pid) if ended else None
-        finally:
-            for handle in handles.values():
                 handle.close()
 
     def memory_mib(self):
