@@ -105,8 +105,9 @@ def test_a_worker_is_built_with_the_installed_library(t):
     examples = os.path.join(SOURCE, 'examples')
     worker = t.path('worker')
     done = subprocess.run(
-        ['cc', '-D_GNU_SOURCE', '-o', worker, f'{examples}/http_worker.c',
-         f'{examples}/http_connection.c', *flags.stdout.split(), '-lpthread',
+        ['cc', '-D_GNU_SOURCE', '-o', worker,
+         *(f'{examples}/{name}.c' for name in ('http_worker', 'http_connection', 'http_access')),
+         *flags.stdout.split(), '-lpthread',
          '-Wl,-rpath,' + os.path.join(tree + prefix, libdir)],
         text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     equal(done.returncode, 0, 'cc: ' + done.stderr)

@@ -245,7 +245,7 @@ def test_workers_that_outlive_reeve_are_ended_by_the_next(t):
         unit.wait_for('pool_ready', since=mark)
         for worker in old:
             worker.wait_gone()
-        equal(len(unit.find('left_over_kill')), 2, 'kills')
+        unit.wait_for('left_over_kill', count=2, since=mark)
         machine.ctl('stop', 'reeve')
 
 
