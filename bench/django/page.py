@@ -3,9 +3,9 @@ import statistics
 from pathlib import Path
 
 from servers import CANDIDATES
+from measure.tools import write_page
 
 PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'django.md'
-MARKS = ('<!-- table: written by bench/django/run --docs -->', '<!-- end of the table -->')
 BUDGET = 0.98
 
 
@@ -78,6 +78,4 @@ def markdown(figures, effort, note):
 
 
 def write(text):
-    before, rest = PAGE.read_text(encoding='utf-8').split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    PAGE.write_text(f'{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}', encoding='utf-8')
+    write_page(PAGE, text, 'bench/django/run --docs')

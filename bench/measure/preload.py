@@ -1,13 +1,12 @@
 """What libreeve-preload costs real servers, and how soon it shows that one of them hangs."""
-import os
-import shutil
 import socket
 import sys
 import time
 from pathlib import Path
 
 from . import costs, proc
-from .processes import Failed, Reeve
+from .processes import Reeve
+from .tools import find_program
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / 'tests' / 'integration'))
 from servers import nginx_config  # noqa: E402
@@ -39,28 +38,21 @@ http.createServer((request, response) => {
 '''
 
 
-def _find(program):
-    path = shutil.which(program, path=os.environ['PATH'] + ':/usr/sbin:/sbin')
-    if path is None:
-        raise Failed(f'{program} is missing: scripts/setup installs it')
-    return path
-
-
 def _command(folder, server):
     """(command, options): one process that serves, and keeps its files there."""
     folder.mkdir(exist_ok=True)
     if server == 'uvicorn':
         (folder / 'app.py').write_text(_ASGI)
-        return [_find('uvicorn'), 'app:app', '--app-dir', str(folder), '--no-access-log',
+        return [find_program('uvicorn'), 'app:app', '--app-dir', str(folder), '--no-access-log',
                 '--fd', '{fd:web}'], []
     if server == 'node':
         (folder / 'app.js').write_text(_NODE)
-        return [_find('node'), str(folder / 'app.js'), '{fd:web}'], []
+        return [find_program('node'), str(folder / 'app.js'), '{fd:web}'], []
     config = nginx_config('location / { return 200 "ok\\n"; }')
     (folder / 'in.conf').write_text(config)
     line = (f'cd {folder}; export NGINX="{{fd:web}};"; '
             'sed "s/PORT/{port:web}/" in.conf >nginx.conf; '
-            f'exec {_find("nginx")} -p . -c nginx.conf -e stderr')
+            f'exec {find_program("nginx")} -p . -c nginx.conf -e stderr')
     return ['/bin/sh', '-c', line], ['--stop-signal', 'QUIT']
 
 

@@ -1,10 +1,10 @@
 """How many workers suit an application: requests a second, latency and memory by their number."""
 import json
-import shutil
 import subprocess
 
 from . import proc
 from .processes import Failed, Reeve
+from .tools import find_program
 
 # What a request does: all of its time on a CPU; waiting, while the loop serves others; waiting
 # while nobody is served.
@@ -34,12 +34,9 @@ async def app(scope, receive, send):
 
 def measure(context, work, workers):
     """One load of a connection a request, as nginx makes them by default."""
-    uvicorn = shutil.which('uvicorn')
-    if uvicorn is None:
-        raise Failed('uvicorn is missing: scripts/setup installs it')
     (context.folder / 'sized.py').write_text(_APP)
-    command = [uvicorn, 'sized:app', '--app-dir', str(context.folder), '--no-access-log',
-               '--fd', '{fd:web}']
+    command = [find_program('uvicorn'), 'sized:app', '--app-dir', str(context.folder),
+               '--no-access-log', '--fd', '{fd:web}']
     options = ['--listen', '127.0.0.1:0', '--workers', str(workers), '--liveness', 'preload']
     connections = context.effort.connections
     with Reeve(context, options, command) as reeve:

@@ -162,8 +162,7 @@ def test_what_is_no_http_has_no_line(t):
         long = '/' + 'x' * 5000
         net.request(connection, long)
         equal(net.answer(connection)[0], 200, 'status')
-    lines = patient(lambda left: _read(t, 'access.log').splitlines() or pause(min(left, 0.05)),
-                    'a line')
+    patient(lambda left: _read(t, 'access.log').splitlines() or pause(min(left, 0.05)), 'a line')
     reeve.stop()
     lines = [json.loads(line) for line in _read(t, 'access.log').splitlines()]
     equal(len(lines), 1, 'lines')
